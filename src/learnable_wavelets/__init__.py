@@ -1,0 +1,29 @@
+"""Drop-in layers whose mixing matrix is a learnable fast wavelet transform."""
+
+from . import functional as functional
+from . import nn as nn
+from .filters import BiorthogonalWaveletFilter as BiorthogonalWaveletFilter
+from .filters import LearnableWaveletFilter as LearnableWaveletFilter
+from .filters import OrthogonalWaveletFilter as OrthogonalWaveletFilter
+from .filters import WaveletFilter as WaveletFilter
+from .functional._bank import FilterBank as FilterBank
+from .nn import Fastfood as Fastfood
+from .nn import WaveletLinear as WaveletLinear
+from .regularize import wavelet_losses as wavelet_losses
+from .regularize import wavelet_regularizer as wavelet_regularizer
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BiorthogonalWaveletFilter",
+    "Fastfood",
+    "FilterBank",
+    "LearnableWaveletFilter",
+    "OrthogonalWaveletFilter",
+    "WaveletFilter",
+    "WaveletLinear",
+    "functional",
+    "nn",
+    "wavelet_losses",
+    "wavelet_regularizer",
+]

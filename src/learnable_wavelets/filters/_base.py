@@ -1,0 +1,71 @@
+"""The contract of a learnable filter bank."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import pywt
+import torch
+from torch import Tensor, nn
+
+from ..functional._bank import FilterBank, WaveletLike
+
+
+class WaveletFilter(nn.Module, ABC):
+    """A module that holds a two-channel filter bank and knows how far it is from a wavelet.
+
+    Subclasses parametrise the bank: four free filters with a soft loss, or angles or lifting steps that keep it exact.
+    Layers and `functional` take any of them, and two layers may share one.
+
+    Attributes:
+        filter_bank: the four filters as a `FilterBank`, differentiable in the parameters.
+    """
+
+    def __init__(self, start: FilterBank, label: str) -> None:
+        super().__init__()
+        # The float64 start, off every device: `reset_parameters` returns to it, also after `to_empty`.
+        self._start = tuple(tuple(f.tolist()) for f in start)
+        self._label = label
+
+    @property
+    @abstractmethod
+    def filter_bank(self) -> FilterBank: ...
+
+    @abstractmethod
+    def reset_parameters(self) -> None:
+        """Return to the wavelet that the filter was made from."""
+
+    def losses(self) -> dict[str, Tensor]:
+        """The terms of the wavelet loss by name; an exact bank's are true zeros, without a gradient."""
+        zero = torch.zeros((), device=next(self.parameters()).device)
+        return {"perfect_reconstruction": zero, "alias_cancellation": zero}
+
+    def regularizer(self) -> Tensor:
+        """The sum of `losses()`: what `wavelet_regularizer` adds to the training loss."""
+        return torch.stack(list(self.losses().values())).sum()
+
+    def to_pywt(self, name: str = "learned") -> pywt.Wavelet:
+        """The present bank as a `pywt.Wavelet`."""
+        return self.filter_bank.to_pywt(name)
+
+    def start_bank(self) -> FilterBank:
+        """The float64 bank that training started from, on the CPU."""
+        return FilterBank(*(torch.tensor(f, dtype=torch.float64, device="cpu") for f in self._start))
+
+    def __len__(self) -> int:
+        return len(self._start[0])
+
+    def extra_repr(self) -> str:
+        return f"{self._label}, taps={len(self)}"
+
+
+def read_start(wavelet: WaveletLike, taps: int | None) -> tuple[FilterBank, str]:
+    """The float64 bank to start from, padded to `taps`, and a label for `repr`."""
+    bank = FilterBank.from_wavelet(wavelet, device="cpu", dtype=torch.float64).detach()
+    if taps is not None:
+        if not isinstance(taps, int) or isinstance(taps, bool):
+            raise TypeError(f"`taps` must be an int, got {type(taps).__name__}")
+        bank = bank.pad(taps)
+    if isinstance(wavelet, str):
+        return bank, repr(wavelet)
+    return bank, repr(wavelet.name) if isinstance(wavelet, pywt.Wavelet) else type(wavelet).__name__

@@ -1,0 +1,81 @@
+"""Four free filters under a soft loss: the paper's parametrisation."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ..functional._bank import FilterBank, WaveletLike
+from ..functional._losses import alias_cancellation_loss, check_alias, perfect_reconstruction_loss
+from ._base import WaveletFilter, read_start
+
+
+class LearnableWaveletFilter(WaveletFilter):
+    r"""Four free filters; a loss, not the parametrisation, keeps them near a wavelet.
+
+    $\mathcal L = \sum_k ((h_0 * f_0 + h_1 * f_1)_k - 2\,\delta_{k, L-1})^2 + \text{alias}$, see
+    `functional.perfect_reconstruction_loss` and `functional.alias_cancellation_loss`. Add
+    `wavelet_regularizer(model)` to the training loss, or the bank drifts away from perfect reconstruction.
+
+    Args:
+        wavelet: where to start: a PyWavelets name, a `pywt.Wavelet`, a `FilterBank` or another `WaveletFilter`.
+        taps: filter length; zeros are added on both sides (the paper's Haar in 6 taps).
+        alias: `general`, or `quadrature` for the paper's stricter alias loss.
+        device: where the parameters live.
+        dtype: their dtype.
+
+    Attributes:
+        dec_lo, dec_hi, rec_lo, rec_hi: the filters, parameters of shape `(taps,)`.
+
+    Raises:
+        ValueError: unknown wavelet or `alias`; `taps` odd or smaller than the wavelet's.
+        TypeError: `wavelet` or `taps` of another type.
+
+    Examples:
+        >>> import learnable_wavelets as lw
+        >>> haar = lw.LearnableWaveletFilter("haar", taps=6)
+        >>> [round(v, 4) for v in haar.dec_lo.tolist()]
+        [0.0, 0.0, 0.7071, 0.7071, 0.0, 0.0]
+        >>> bool(haar.regularizer() < 1e-10)
+        True
+
+    References:
+        Wolter, Lin and Yao, *Neural network compression via learnable wavelet transforms*, ICANN 2020,
+        [arXiv 2004.09569](https://arxiv.org/abs/2004.09569).
+    """
+
+    def __init__(
+        self,
+        wavelet: WaveletLike = "db2",
+        *,
+        taps: int | None = None,
+        alias: str = "general",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        check_alias(alias)
+        start, label = read_start(wavelet, taps)
+        super().__init__(start, label)
+        self.alias = alias
+        for name, taps_of in zip(FilterBank._fields, start, strict=True):
+            self.register_parameter(name, nn.Parameter(torch.empty(len(taps_of), device=device, dtype=dtype)))
+        self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        for parameter, values in zip(self.filter_bank, self.start_bank(), strict=True):
+            parameter.copy_(values)
+
+    @property
+    def filter_bank(self) -> FilterBank:
+        return FilterBank(*(self.get_parameter(name) for name in FilterBank._fields))
+
+    def losses(self) -> dict[str, Tensor]:
+        bank = self.filter_bank
+        return {
+            "perfect_reconstruction": perfect_reconstruction_loss(bank),
+            "alias_cancellation": alias_cancellation_loss(bank, self.alias),
+        }
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, alias={self.alias!r}"

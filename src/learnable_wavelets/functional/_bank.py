@@ -1,0 +1,129 @@
+"""The four filters of a two-channel filter bank, and where they may come from."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
+
+import pywt
+import torch
+from torch import Tensor
+
+
+class FilterBank(NamedTuple):
+    """Four 1-D filters of equal, even length, in PyWavelets' order, orientation and signs.
+
+    A plain tuple of tensors: it unpacks, pickles and passes through `torch.func` as one.
+
+    Attributes:
+        dec_lo: decomposition low-pass filter $h_0$, shape `(taps,)`.
+        dec_hi: decomposition high-pass filter $h_1$, shape `(taps,)`.
+        rec_lo: reconstruction low-pass filter $f_0$, shape `(taps,)`.
+        rec_hi: reconstruction high-pass filter $f_1$, shape `(taps,)`.
+
+    Examples:
+        >>> import torch, learnable_wavelets as lw
+        >>> bank = lw.FilterBank.from_wavelet("haar", dtype=torch.float64)
+        >>> bank.taps
+        2
+        >>> [round(v, 4) for v in bank.dec_hi.tolist()]
+        [-0.7071, 0.7071]
+    """
+
+    dec_lo: Tensor
+    dec_hi: Tensor
+    rec_lo: Tensor
+    rec_hi: Tensor
+
+    @property
+    def taps(self) -> int:
+        """Length of each filter."""
+        return self.dec_lo.shape[-1]
+
+    @classmethod
+    def from_wavelet(
+        cls, wavelet: WaveletLike, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+    ) -> FilterBank:
+        """The bank of a PyWavelets name, a `pywt.Wavelet`, a `FilterBank` or a `WaveletFilter`.
+
+        Args:
+            wavelet: what to read the four filters from.
+            device: where the result lives; default: torch's default device, or where the given tensors live.
+            dtype: its dtype; default: torch's default dtype, or that of the given tensors.
+
+        Raises:
+            ValueError: unknown or continuous wavelet, or filters that are not four equal even lengths.
+            TypeError: `wavelet` is none of the four kinds, or its filters are not real floating point.
+        """
+        if isinstance(wavelet, (str, pywt.Wavelet)):
+            return cls(*(torch.tensor(f, device=device, dtype=dtype or torch.get_default_dtype())
+                         for f in check_bank(_pywt_bank(wavelet))))  # fmt: skip
+        return check_bank(_tensor_bank(wavelet)).to(device=device, dtype=dtype)
+
+    def to(self, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> FilterBank:
+        """The same bank on another device or in another dtype; differentiable."""
+        return FilterBank(*(f.to(device=device, dtype=dtype) for f in self))
+
+    def detach(self) -> FilterBank:
+        """The same values, cut off from the graph."""
+        return FilterBank(*(f.detach() for f in self))
+
+    def pad(self, taps: int) -> FilterBank:
+        """The bank with zeros on both sides of each filter, `taps` long: 2-tap Haar in 6 taps is `(0, 0, a, a, 0, 0)`.
+
+        All four filters shift alike, so that perfect reconstruction and the delay `taps - 1` stay as they are.
+
+        Raises:
+            ValueError: `taps` is odd or smaller than the filters.
+        """
+        extra = taps - self.taps
+        if extra < 0 or taps % 2:
+            raise ValueError(f"`taps` must be even and at least the {self.taps} taps of the wavelet, got {taps}")
+        return FilterBank(*(torch.nn.functional.pad(f, (extra // 2, extra - extra // 2)) for f in self))
+
+    def to_pywt(self, name: str = "learned") -> pywt.Wavelet:
+        """The bank as a `pywt.Wavelet`, for every tool that speaks PyWavelets."""
+        return pywt.Wavelet(name, filter_bank=[f.detach().double().cpu().tolist() for f in self])
+
+
+@runtime_checkable
+class HasFilterBank(Protocol):
+    """Anything that yields a bank, above all a `WaveletFilter` module."""
+
+    @property
+    def filter_bank(self) -> FilterBank: ...
+
+
+WaveletLike: TypeAlias = "str | pywt.Wavelet | FilterBank | HasFilterBank"
+
+
+def check_bank(bank: FilterBank) -> FilterBank:
+    """The bank itself, or the error that says what is wrong with it."""
+    shapes = [tuple(getattr(f, "shape", (len(f),))) for f in bank]
+    if len(set(shapes)) > 1 or len(shapes[0]) != 1 or shapes[0][0] % 2 or shapes[0][0] == 0:
+        raise ValueError(f"`wavelet` must have four 1-D filters of one even length, got shapes {shapes}")
+    return bank
+
+
+def _pywt_bank(wavelet: str | pywt.Wavelet) -> FilterBank:
+    if isinstance(wavelet, pywt.Wavelet):
+        return FilterBank(*wavelet.filter_bank)
+    names = pywt.wavelist(kind="discrete")
+    if wavelet.lower() in pywt.wavelist(kind="continuous"):
+        raise ValueError(f"`wavelet` must be a discrete wavelet, got the continuous {wavelet!r}")
+    if wavelet.lower() not in names and wavelet.lower() not in pywt.wavelist():
+        raise ValueError(f"`wavelet` must be one of {', '.join(names)}; got {wavelet!r}")
+    return FilterBank(*pywt.Wavelet(wavelet).filter_bank)
+
+
+def _tensor_bank(wavelet: object) -> FilterBank:
+    bank = wavelet.filter_bank if isinstance(wavelet, HasFilterBank) else wavelet
+    if isinstance(bank, pywt.ContinuousWavelet):
+        raise ValueError(f"`wavelet` must be a discrete wavelet, got the continuous {bank.name!r}")
+    if not (isinstance(bank, tuple) and len(bank) == 4 and all(isinstance(f, Tensor) for f in bank)):
+        kinds = "a pywt name, a pywt.Wavelet, a FilterBank or a WaveletFilter"
+        raise TypeError(f"`wavelet` must be {kinds}, got {type(wavelet).__name__}")
+    if not all(f.is_floating_point() for f in bank):
+        raise TypeError(f"`wavelet` must have real floating-point filters, got {[f.dtype for f in bank]}")
+    if len({f.device for f in bank}) > 1:
+        raise ValueError(f"`wavelet` must have its four filters on one device, got {[str(f.device) for f in bank]}")
+    return FilterBank(*bank)

@@ -1,0 +1,96 @@
+"""`Fastfood`: the sandwich with the Walsh-Hadamard transform."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..functional._fwht import hadamard_transform
+from ._layer import SandwichLayer, check_dropout, check_size
+from ._sandwich import sandwich, wide_blocks
+
+
+class Fastfood(SandwichLayer):
+    r"""A drop-in for `nn.Linear` with O(n) parameters: $y = S H G P H B\, x + \text{bias}$.
+
+    B, G and S are diagonals, P is a fixed random permutation and H the orthonormal Walsh-Hadamard matrix of n, the
+    power of two at or above `in_features`; the input is zero-padded to n, and `ceil(out_features / n)` blocks with
+    their own diagonals and permutations are concatenated and cut to `out_features`.
+
+    Args:
+        in_features: size of each input.
+        out_features: size of each output.
+        bias: learn an additive bias.
+        device: where the parameters live.
+        dtype: their dtype.
+        adaptive: learn the diagonals (Deep Fried Convnets). Else they are random and fixed, buffers (Fastfood): the
+            layer then approximates a dense Gaussian matrix with entries N(0, 1 / in_features).
+        dropout: probability of zeroing an entry of the three diagonals, one mask per call.
+
+    Shape:
+        `(..., in_features)` to `(..., out_features)`, any leading dimensions.
+
+    Attributes:
+        diag_in: B, `(blocks, in_features)`.
+        diag_mid: G, `(blocks, n)`.
+        diag_out: S, `(out_features,)`.
+        permutation: P as indices, a buffer `(blocks, n)`, saved in the state.
+        bias: `(out_features,)`, or `None`.
+
+    Raises:
+        ValueError: sizes below 1, dropout outside [0, 1).
+        TypeError: sizes that are no int.
+
+    Examples:
+        >>> import torch, learnable_wavelets as lw
+        >>> layer = lw.Fastfood(1000, 1024, bias=False)
+        >>> layer(torch.randn(8, 1000)).shape, sum(p.numel() for p in layer.parameters())
+        (torch.Size([8, 1024]), 3048)
+
+    Notes:
+        With `P = I` and diagonals of ones the layer is the identity, for H is its own inverse. The papers leave H
+        unnormalised and divide by $\sigma\sqrt n$; here the start of `diag_out` holds every scale.
+
+    References:
+        Yang et al., *Deep Fried Convnets*, ICCV 2015, [arXiv 1412.7149](https://arxiv.org/abs/1412.7149).
+        Le, Sarlos and Smola, *Fastfood*, ICML 2013, [arXiv 1408.3060](https://arxiv.org/abs/1408.3060).
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        *,
+        adaptive: bool = True,
+        dropout: float = 0.0,
+    ) -> None:
+        check_size("in_features", in_features)
+        check_size("out_features", out_features)
+        check_dropout(dropout)
+        n = 1 << (in_features - 1).bit_length()
+        # cut, not wrapped: every output of a Hadamard matrix sees every coefficient already
+        layout = wide_blocks(in_features, out_features, n, wrap=False)
+        super().__init__(layout, n, bias=bias, dropout=dropout, trainable=adaptive, device=device, dtype=dtype)
+        self.adaptive = adaptive
+        self.reset_parameters()
+
+    def reset_parameters(self, start: str | None = None) -> None:
+        """As for every sandwich; the default is `ones` for an adaptive layer and `gaussian` for a fixed one."""
+        super().reset_parameters(start or ("ones" if self.adaptive else "gaussian"))
+
+    def _mix(self, x: Tensor, diag_in: Tensor, diag_mid: Tensor, diag_out: Tensor) -> Tensor:
+        scale = self._layout.n**-0.5
+
+        def transform(signal: Tensor) -> Tensor:
+            return hadamard_transform(signal).mul(scale)
+
+        return sandwich(
+            x, diag_in, self.permutation, diag_mid, diag_out,
+            analysis=transform, synthesis=transform, layout=self._layout,
+        )  # fmt: skip
+
+    def extra_repr(self) -> str:
+        return super().extra_repr() + ("" if self.adaptive else ", adaptive=False")

@@ -1,0 +1,191 @@
+"""What the two layers have in common: parameters, state, checks, the contract of `nn.Linear`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import dropout
+
+from ..functional._check import compute_dtype, full_precision
+from ._sandwich import Layout
+
+STARTS = ("ones", "signs", "gaussian")
+
+
+class SandwichLayer(nn.Module, ABC):
+    """Base of `WaveletLinear` and `Fastfood`; subclasses give the layout and the two transforms."""
+
+    permutation: Tensor
+    diag_in: Tensor
+    diag_mid: Tensor
+    diag_out: Tensor
+
+    def __init__(
+        self,
+        layout: Layout,
+        coefficients: int,
+        *,
+        bias: bool,
+        dropout: float,
+        trainable: bool,
+        device: torch.device | str | None,
+        dtype: torch.dtype | None,
+    ) -> None:
+        super().__init__()
+        self.in_features, self.out_features = layout.in_features, layout.out_features
+        self.dropout = check_dropout(dropout)
+        self._layout = layout
+        shape = (layout.blocks, coefficients)
+        for name, size in (("diag_in", layout.diag_in_shape), ("diag_mid", shape), ("diag_out", (self.out_features,))):
+            values = torch.empty(size, device=device, dtype=dtype)
+            if trainable:
+                self.register_parameter(name, nn.Parameter(values))
+            else:
+                self.register_buffer(name, values)
+        self.register_buffer("permutation", torch.empty(shape, device=device, dtype=torch.int64))
+        self.bias = nn.Parameter(torch.empty(self.out_features, device=device, dtype=dtype)) if bias else None
+
+    @abstractmethod
+    def _mix(self, x: Tensor, diag_in: Tensor, diag_mid: Tensor, diag_out: Tensor) -> Tensor:
+        """The sandwich with this layer's transform, in the dtype of its arguments."""
+
+    @torch.no_grad()
+    def reset_parameters(self, start: str = "ones") -> None:
+        """Draw a new permutation and start the diagonals again; the wavelet filters are not touched.
+
+        All starts give outputs of variance 1 for N(0, 1) inputs, whatever the shape, and `nn.Linear`'s bias.
+
+        Args:
+            start: `ones`: with an orthonormal bank a random-looking orthogonal matrix, the best start measured.
+                `signs`: random signs in place of the ones. `gaussian`: signs, N(0, 1) and the matching scales of
+                Le, Sarlos and Smola: a stand-in for a dense Gaussian matrix.
+
+        Raises:
+            ValueError: unknown `start`.
+        """
+        if start not in STARTS:
+            raise ValueError(f"`start` must be one of {', '.join(STARTS)}; got {start!r}")
+        for row in self.permutation:
+            torch.randperm(row.shape[0], out=row)
+        for diagonal in (self.diag_in, self.diag_mid):
+            diagonal.fill_(1) if start == "ones" else _random_signs_(diagonal)
+        if start == "gaussian":
+            self.diag_mid.normal_()
+        m, made = self.diag_mid.shape[-1], self._layout.contributions().to(self.diag_out)
+        # in_features inputs of variance 1 spread over m coefficients, then add up in each output
+        self.diag_out.copy_((m / (self.in_features * made)).sqrt())
+        if start == "gaussian":
+            self.diag_out.mul_(_row_lengths(self.diag_mid, self._layout))
+        if self.bias is not None:
+            bound = self.in_features**-0.5
+            self.bias.uniform_(-bound, bound)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(..., in_features)` to `(..., out_features)`."""
+        out_dtype = self._check_input(x)
+        drop = self.training and self.dropout > 0
+        diagonals = (self.diag_in, self.diag_mid, self.diag_out)
+        if drop:  # one mask per call for the whole batch, as published
+            diagonals = tuple(dropout(d, self.dropout) for d in diagonals)  # type: ignore[assignment]
+        with full_precision(x):
+            y = self._compute(x, diagonals)
+            return y.to(out_dtype)
+
+    def to_dense(self) -> Tensor:
+        """The matrix `(out_features, in_features)` that the layer applies before the bias; dropout is left out."""
+        with full_precision(self.diag_out):
+            eye = torch.eye(self.in_features, device=self.diag_out.device, dtype=self.diag_out.dtype)
+            no_bias = self._compute(eye, (self.diag_in, self.diag_mid, self.diag_out), bias=False)
+            return no_bias.T.to(self.diag_out.dtype)
+
+    def _compute(self, x: Tensor, diagonals: tuple[Tensor, Tensor, Tensor], bias: bool = True) -> Tensor:
+        dtype = compute_dtype(self.diag_out.dtype)
+        y = self._mix(x.to(dtype), *(d.to(dtype) for d in diagonals))
+        return y + self.bias.to(dtype) if bias and self.bias is not None else y
+
+    def _check_input(self, x: Tensor) -> torch.dtype:
+        """The dtype of the output, or the error that says what is wrong with x."""
+        if not isinstance(x, Tensor):
+            raise TypeError(f"`x` must be a torch.Tensor, got {type(x).__name__}")
+        if x.dim() == 0 or x.shape[-1] != self.in_features:
+            raise ValueError(f"`x` must have a last dimension of {self.in_features}, got shape {tuple(x.shape)}")
+        if x.device != self.diag_out.device:
+            raise ValueError(f"`x` must be on the layer's device {self.diag_out.device}, got {x.device}")
+        if not x.is_floating_point():
+            raise TypeError(f"`x` must be real floating point, got {x.dtype}")
+        kind = x.device.type
+        if kind != "meta" and torch.is_autocast_enabled(kind):
+            return torch.get_autocast_dtype(kind)
+        if x.dtype != self.diag_out.dtype:
+            raise TypeError(f"`x` must have the layer's dtype {self.diag_out.dtype}, got {x.dtype}")
+        return x.dtype
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        """All or nothing: a checkpoint that does not fit leaves the layer, its filters included, as it was."""
+        strict, errors = args[1], args[4]
+        own = self.state_dict(prefix=prefix, keep_vars=True)
+        problems = _misfits(own, state_dict, f"{prefix}permutation")
+        errors.extend(problems)
+        if problems or (strict and not own.keys() <= state_dict.keys()):
+            # torch copies what fits even when it raises in the end; what it then copies is what is here already
+            state_dict.update({key: value for key, value in own.items() if key in state_dict})
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+    def extra_repr(self) -> str:
+        text = f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+        return text + (f", dropout={self.dropout}" if self.dropout else "")
+
+
+def check_size(name: str, value: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"`{name}` must be an int, got {type(value).__name__}")
+    if value < 1:
+        raise ValueError(f"`{name}` must be at least 1, got {value}")
+    return value
+
+
+def check_dropout(value: float) -> float:
+    if not 0 <= value < 1:
+        raise ValueError(f"`dropout` must be at least 0 and less than 1, got {value}")
+    return float(value)
+
+
+def _random_signs_(tensor: Tensor) -> Tensor:
+    return tensor.bernoulli_(0.5).mul_(2).sub_(1)
+
+
+def _row_lengths(gaussian: Tensor, layout: Layout) -> Tensor:
+    """Lengths of independent Gaussian vectors over that of the diagonal they share: Fastfood's S, one per output."""
+    freedom = torch.full((layout.out_features,), gaussian.shape[-1], device=gaussian.device, dtype=torch.float32)
+    lengths: Tensor = torch.distributions.Chi2(freedom).sample().sqrt()
+    shared = gaussian.float().norm(dim=-1)
+    if layout.reduce:
+        shared = shared.square().mean().sqrt().expand(layout.out_features)
+    else:
+        shared = shared.repeat_interleave(layout.n)[: layout.out_features]
+    return lengths.div(shared).to(gaussian.dtype)
+
+
+def _misfits(own: Mapping[str, Tensor], given: Mapping[str, Any], permutation: str) -> list[str]:
+    """The message of torch itself for every shape that differs, and one for indices that are no permutation."""
+    problems = []
+    for key, value in own.items():
+        new = given.get(key)
+        if isinstance(new, Tensor) and new.shape != value.shape:
+            problems.append(
+                f"size mismatch for {key}: copying a param with shape {new.shape} from checkpoint, "
+                f"the shape in current model is {value.shape}."
+            )
+        elif key == permutation and isinstance(new, Tensor) and not _is_permutation(new):
+            problems.append(f"`{key}` must hold a permutation of 0 ... {value.shape[-1] - 1} in each row.")
+    return problems
+
+
+def _is_permutation(rows: Tensor) -> bool:
+    if rows.device.type == "meta":
+        return True
+    return bool((rows.sort(dim=-1).values == torch.arange(rows.shape[-1], device=rows.device)).all())

@@ -1,0 +1,154 @@
+"""`WaveletLinear`: the sandwich with a learnable fast wavelet transform."""
+
+from __future__ import annotations
+
+from math import ceil, log2
+
+import pywt
+import torch
+from torch import Tensor
+
+from ..filters import LearnableWaveletFilter, WaveletFilter
+from ..functional._bank import WaveletLike
+from ..functional._boundary import check_mode
+from ..functional._check import check_device
+from ..functional._multilevel import analyse, check_level, coeff_lengths, deepest_level, synthesise
+from ._layer import SandwichLayer, check_dropout, check_size
+from ._sandwich import Layout, narrow_blocks, sandwich, wide_blocks
+
+_GRAIN = 16  # level=None pads to a multiple of this, so at most 15 zeros, and goes at least log2 of it deep
+
+
+class WaveletLinear(SandwichLayer):
+    r"""A drop-in for `nn.Linear` with O(n) parameters: $y = S W^{-1} G P W B\, x + \text{bias}$.
+
+    B, G and S are learned diagonals, P is a fixed random permutation, W the multilevel wavelet transform with the
+    *learned* decomposition filters and $W^{-1}$ the inverse transform with the learned reconstruction filters. The
+    dense operation that it replaces is `x @ layer.to_dense().T + layer.bias`.
+
+    Args:
+        in_features: size of each input.
+        out_features: size of each output.
+        bias: learn an additive bias.
+        device: where the parameters live.
+        dtype: their dtype.
+        wavelet: a PyWavelets name, a `pywt.Wavelet` or a `FilterBank`, from which the layer makes its own
+            `LearnableWaveletFilter`; or a `WaveletFilter` module, used as it is, so that layers can share one.
+        level: number of scales. `None`: pad to a multiple of 16 (below 16, to a power of two) and go as deep as that
+            width halves, but no deeper than the larger of 4 and `pywt.dwt_max_level`; other modes than
+            `periodization` need no padding and take `pywt.dwt_max_level`, at least 1.
+        mode: signal extension. Only `periodization` keeps the transform square and, for an orthonormal bank, exactly
+            orthogonal; the others have more coefficients than samples, and the permutation then costs rank.
+        dropout: probability of zeroing an entry of the three diagonals, one mask per call; as in the paper.
+
+    Shape:
+        `(..., in_features)` to `(..., out_features)`, any leading dimensions.
+
+    Attributes:
+        filter: the `WaveletFilter`.
+        diag_in: B, `(in_features,)` if `out_features <= in_features`, else `(blocks, in_features)`.
+        diag_mid: G, `(blocks, m)` with m the number of wavelet coefficients of a block.
+        diag_out: S, `(out_features,)`.
+        permutation: P as indices, a buffer `(blocks, m)`, saved in the state.
+        bias: `(out_features,)`, or `None`.
+
+    Raises:
+        ValueError: sizes below 1, unknown wavelet or mode, a level too deep, dropout outside [0, 1).
+        TypeError: sizes or level that are no int, a wavelet of an unknown kind.
+
+    Examples:
+        >>> import torch, learnable_wavelets as lw
+        >>> layer = lw.WaveletLinear(1024, 1024)
+        >>> layer(torch.randn(8, 1024)).shape, sum(p.numel() for p in layer.parameters())
+        (torch.Size([8, 1024]), 4112)
+        >>> matrix = layer.to_dense()
+        >>> torch.allclose(matrix @ matrix.T, torch.eye(1024), atol=1e-5)  # orthogonal at the start
+        True
+
+    Notes:
+        With `P = I` and diagonals of ones the layer is the identity. At the start the outputs for N(0, 1) inputs have
+        variance 1 for every shape, gradients `out_features / in_features` as for `nn.Linear`.
+        A rectangular layer is made of square blocks: for `out_features > in_features` the blocks read the same input
+        and are concatenated, else they share out the input and are summed; surplus outputs are wrapped and added.
+
+    References:
+        Wolter, Lin and Yao, *Neural network compression via learnable wavelet transforms*, ICANN 2020,
+        [arXiv 2004.09569](https://arxiv.org/abs/2004.09569).
+    """
+
+    filter: WaveletFilter
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        *,
+        wavelet: WaveletLike = "db2",
+        level: int | None = None,
+        mode: str = "periodization",
+        dropout: float = 0.0,
+    ) -> None:
+        check_size("in_features", in_features)
+        check_size("out_features", out_features)
+        check_mode(mode)
+        check_dropout(dropout)
+        if not isinstance(wavelet, WaveletFilter):
+            wavelet = LearnableWaveletFilter(wavelet, device=device, dtype=dtype)
+        taps = len(wavelet)
+        layout, depth = choose_layout(in_features, out_features, level, mode, taps)
+        lengths = coeff_lengths(layout.n, taps, mode, depth)
+        super().__init__(layout, sum(lengths), bias=bias, dropout=dropout, trainable=True, device=device, dtype=dtype)
+        self.level, self.mode = depth, mode
+        self.filter = wavelet
+        self._lengths = list(lengths)
+        self.reset_parameters()
+
+    def _mix(self, x: Tensor, diag_in: Tensor, diag_mid: Tensor, diag_out: Tensor) -> Tensor:
+        bank = check_device(self.filter.filter_bank, x).to(dtype=x.dtype)
+        n = self._layout.n
+
+        def analysis(signal: Tensor) -> Tensor:
+            return torch.cat(analyse(signal, bank, self.mode, self.level), dim=-1)
+
+        def synthesis(packed: Tensor) -> Tensor:
+            signal = synthesise(torch.split(packed, self._lengths, dim=-1), bank, self.mode)
+            assert signal is not None  # every coefficient is there
+            return signal[..., :n]
+
+        return sandwich(
+            x, diag_in, self.permutation, diag_mid, diag_out,
+            analysis=analysis, synthesis=synthesis, layout=self._layout,
+        )  # fmt: skip
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, level={self.level}, mode={self.mode!r}"
+
+
+def choose_layout(in_features: int, out_features: int, level: int | None, mode: str, taps: int) -> tuple[Layout, int]:
+    """Width, number of blocks and depth of a layer."""
+    if level is not None:
+        deepest = ceil(log2(in_features)) if mode == "periodization" else deepest_level(in_features, taps)
+        check_level(level, deepest, f"{in_features} in_features and mode {mode!r}")
+    wide = out_features > in_features
+    # a narrow layer: as many blocks as out_features go into in_features, each about out_features wide
+    needed = in_features if wide else ceil(in_features / (in_features // out_features))
+    n, depth = block_size(needed, level, mode, taps)
+    if wide:
+        return wide_blocks(in_features, out_features, n, wrap=True), depth
+    return narrow_blocks(in_features, out_features, n), depth
+
+
+def block_size(needed: int, level: int | None, mode: str, taps: int) -> tuple[int, int]:
+    """Width n >= needed of a block, and its depth."""
+    if mode != "periodization":
+        useful = max(1 if needed > 1 else 0, pywt.dwt_max_level(needed, taps))
+        return needed, useful if level is None else level
+    if level is not None:
+        return -(-needed // 2**level) * 2**level, level
+    grain = _GRAIN if needed >= _GRAIN else 1 << (needed - 1).bit_length()
+    n = -(-needed // grain) * grain
+    halvings = (n & -n).bit_length() - 1
+    return n, min(halvings, max(_GRAIN.bit_length() - 1, pywt.dwt_max_level(n, taps)))
