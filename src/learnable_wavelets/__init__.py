@@ -2,6 +2,7 @@
 
 from . import functional as functional
 from . import nn as nn
+from . import plotting as plotting
 from .filters import BiorthogonalWaveletFilter as BiorthogonalWaveletFilter
 from .filters import LearnableWaveletFilter as LearnableWaveletFilter
 from .filters import OrthogonalWaveletFilter as OrthogonalWaveletFilter
@@ -24,6 +25,7 @@ __all__ = [
     "WaveletLinear",
     "functional",
     "nn",
+    "plotting",
     "wavelet_losses",
     "wavelet_regularizer",
 ]

@@ -1,0 +1,82 @@
+"""Pictures: what is drawn equals the filters, nothing is shown, and the cascade equals that of PyWavelets."""
+
+import matplotlib
+import numpy as np
+import pytest
+import pywt
+import torch
+
+import learnable_wavelets as lw
+from learnable_wavelets import plotting
+
+matplotlib.use("Agg")
+plt = pytest.importorskip("matplotlib.pyplot")
+
+ASYMMETRIC = "bior3.3"
+
+
+@pytest.fixture(autouse=True)
+def _close_figures(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(plt, "show", lambda *_, **__: pytest.fail("a plotting function called show()"))
+    yield
+    plt.close("all")
+
+
+def lines(ax):
+    return {line.get_label(): line for line in ax.get_lines()}
+
+
+@pytest.mark.parametrize("name", ["haar", "db4", "sym5", "coif2", ASYMMETRIC, "rbio3.1"])
+@pytest.mark.parametrize("level", [1, 2, 6])
+def test_cascade_equals_pywt(name: str, level: int) -> None:
+    x, phi, psi = plotting.scaling_and_wavelet(name, level)
+    assert len(x) == len(phi) == len(psi) == (2**level - 1) * (pywt.Wavelet(name).rec_len - 1) + 1
+    np.testing.assert_allclose(phi, 2 ** (level / 2) * pywt.upcoef("a", [1], name, level=level), atol=1e-10)
+    np.testing.assert_allclose(psi, 2 ** (level / 2) * pywt.upcoef("d", [1], name, level=level), atol=1e-10)
+
+
+def test_filters_are_drawn_at_their_values() -> None:
+    drawn = lines(plotting.plot_filters(ASYMMETRIC))
+    for name in lw.FilterBank._fields:
+        np.testing.assert_allclose(drawn[name].get_ydata(), getattr(pywt.Wavelet(ASYMMETRIC), name))
+
+
+def test_frequency_response_at_both_ends() -> None:
+    drawn = lines(plotting.plot_frequency_response(ASYMMETRIC))
+    for name in lw.FilterBank._fields:
+        taps = np.array(getattr(pywt.Wavelet(ASYMMETRIC), name))
+        alternating = np.sum(taps * (-1) ** np.arange(len(taps)))
+        np.testing.assert_allclose(drawn[name].get_ydata()[[0, -1]], [abs(taps.sum()), abs(alternating)], atol=1e-10)
+        np.testing.assert_allclose(drawn[name].get_xdata()[[0, -1]], [0, 1])
+
+
+@pytest.mark.parametrize(
+    "draw", [plotting.plot_filters, plotting.plot_frequency_response, plotting.plot_scaling_and_wavelet]
+)
+def test_draws_on_the_given_axes(draw) -> None:
+    figure, ax = plt.subplots()
+    assert draw(lw.OrthogonalWaveletFilter("db2"), ax) is ax
+    assert len(figure.axes) == 1
+
+
+def test_comparison_shares_scales_and_clips_nothing() -> None:
+    learned = lw.LearnableWaveletFilter("haar", taps=6)
+    with torch.no_grad():
+        learned.rec_lo.mul_(3)
+    axes = plotting.plot_comparison({"start": learned.start_bank(), "learned": learned})
+    assert axes.shape == (3, 2)
+    assert [ax.get_title() for ax in axes[0]] == ["start", "learned"]
+    for row in axes:
+        low, high = row[0].get_ylim()
+        assert row[1].get_ylim() == (low, high)
+        drawn = np.concatenate([line.get_ydata() for ax in row for line in ax.get_lines()])
+        assert low <= drawn.min() <= drawn.max() <= high
+
+
+def test_bad_arguments() -> None:
+    with pytest.raises(ValueError, match="`wavelets` must hold at least one bank"):
+        plotting.plot_comparison({})
+    with pytest.raises(ValueError, match="`level` must be at least 1, got 0"):
+        plotting.scaling_and_wavelet("haar", 0)
+    with pytest.raises(ValueError, match="`wavelet` must be one of"):
+        plotting.plot_filters("no such wavelet")
