@@ -30,8 +30,9 @@ def analyse_level(x: Tensor, bank: FilterBank, mode: str) -> tuple[Tensor, Tenso
         left = taps - 2
         right = 2 * coeff_length(x.shape[-1], taps, mode) - x.shape[-1]
     windows = extend(x, left, right, mode).unfold(-1, taps, 2)
-    both = windows @ torch.stack([bank.dec_lo, bank.dec_hi], dim=-1).flip(0)
-    return both[..., 0], both[..., 1]
+    both = _product(windows, torch.stack([bank.dec_lo, bank.dec_hi], dim=-1).flip(0))
+    cA, cD = both.unbind(-1)
+    return cA, cD
 
 
 def synthesise_level(cA: Tensor | None, cD: Tensor | None, bank: FilterBank, mode: str) -> Tensor:
@@ -52,8 +53,13 @@ def _upsample(c: Tensor, f: Tensor, mode: str, taps: int) -> Tensor:
     """Upsample by two and filter, only where the filter lies wholly on coefficients: even and odd taps as columns."""
     if mode == "periodization":
         c = extend(c, taps // 4, taps // 4, mode)
-    pairs = c.unfold(-1, taps // 2, 1) @ f.view(-1, 2).flip(0)
-    return pairs.flatten(-2)
+    return _product(c.unfold(-1, taps // 2, 1), f.view(-1, 2).flip(0)).flatten(-2)
+
+
+def _product(windows: Tensor, matrix: Tensor) -> Tensor:
+    """`windows @ matrix` as one matrix product: torch would make a batch of small ones of overlapping windows."""
+    flat = windows.reshape(-1, windows.shape[-1]) @ matrix
+    return flat.view(*windows.shape[:-1], matrix.shape[-1])
 
 
 def dwt(x: Tensor, wavelet: WaveletLike, mode: str = "symmetric", axis: int = -1) -> tuple[Tensor, Tensor]:
