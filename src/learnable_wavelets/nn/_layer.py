@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout
 
 from ..functional._check import compute_dtype, full_precision
-from ._sandwich import Layout
+from ..kernels import _calls as kernels
+from ..kernels._layout import Layout
 
 STARTS = ("ones", "signs", "gaussian")
 
@@ -50,8 +51,8 @@ class SandwichLayer(nn.Module, ABC):
         self.bias = nn.Parameter(torch.empty(self.out_features, device=device, dtype=dtype)) if bias else None
 
     @abstractmethod
-    def _mix(self, x: Tensor, diag_in: Tensor, diag_mid: Tensor, diag_out: Tensor) -> Tensor:
-        """The sandwich with this layer's transform, in the dtype of its arguments."""
+    def _transform(self, x: Tensor) -> tuple[kernels.Bank, str, int]:
+        """The filters in the dtype in which x is computed (none for Hadamard), the mode and the level."""
 
     @torch.no_grad()
     def reset_parameters(self, start: str = "ones") -> None:
@@ -98,14 +99,19 @@ class SandwichLayer(nn.Module, ABC):
     def to_dense(self) -> Tensor:
         """The matrix `(out_features, in_features)` that the layer applies before the bias; dropout is left out."""
         with full_precision(self.diag_out):
-            eye = torch.eye(self.in_features, device=self.diag_out.device, dtype=self.diag_out.dtype)
+            dtype = compute_dtype(self.diag_out.dtype)
+            eye = torch.eye(self.in_features, device=self.diag_out.device, dtype=dtype)
             no_bias = self._compute(eye, (self.diag_in, self.diag_mid, self.diag_out), bias=False)
             return no_bias.T.to(self.diag_out.dtype)
 
     def _compute(self, x: Tensor, diagonals: tuple[Tensor, Tensor, Tensor], bias: bool = True) -> Tensor:
         dtype = compute_dtype(self.diag_out.dtype)
-        y = self._mix(x.to(dtype), *(d.to(dtype) for d in diagonals))
-        return y + self.bias.to(dtype) if bias and self.bias is not None else y
+        diag_in, diag_mid, diag_out = (d.to(dtype) for d in diagonals)
+        added = self.bias.to(dtype) if bias and self.bias is not None else None
+        bank, mode, level = self._transform(x)
+        return kernels.sandwich(
+            x, diag_in, self.permutation, diag_mid, diag_out, added, bank, self._layout, mode, level
+        )
 
     def _check_input(self, x: Tensor) -> torch.dtype:
         """The dtype of the output, or the error that says what is wrong with x."""
