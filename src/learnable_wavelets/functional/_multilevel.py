@@ -6,13 +6,17 @@ import warnings
 from collections.abc import Sequence
 from math import ceil, log2
 
-import pywt
 import torch
 from torch import Tensor
 
 from ..kernels import _calls as kernels
 from ._bank import WaveletLike
 from ._check import bank_for, check_axis, check_mode, check_signal, full_precision
+
+
+def useful_level(n: int, taps: int) -> int:
+    """`pywt.dwt_max_level`, which `torch.compile` cannot trace: the last level with a coefficient off the boundary."""
+    return max(0, (n // (taps - 1)).bit_length() - 1)
 
 
 def deepest_level(n: int, taps: int) -> int:
@@ -54,13 +58,13 @@ def wavedec(
     Examples:
         >>> import torch, learnable_wavelets as lw
         >>> [c.shape[-1] for c in lw.functional.wavedec(torch.randn(100), "db2", level=3)]
-        [14, 14, 27, 51]
+        [15, 15, 27, 51]
     """
     check_mode(mode)
     axis = check_axis(check_signal(x), axis)
     bank = bank_for(wavelet, x)
     n = x.shape[axis]
-    useful = pywt.dwt_max_level(n, bank.taps)
+    useful = useful_level(n, bank.taps)
     if level is None:
         level = useful
     check_level(level, deepest_level(n, bank.taps), f"{n} samples and {bank.taps} taps")
