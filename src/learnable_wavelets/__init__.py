@@ -1,6 +1,7 @@
 """Drop-in layers whose mixing matrix is a learnable fast wavelet transform."""
 
 from . import functional as functional
+from . import kernels as kernels
 from . import nn as nn
 from . import plotting as plotting
 from .filters import BiorthogonalWaveletFilter as BiorthogonalWaveletFilter
@@ -24,6 +25,7 @@ __all__ = [
     "WaveletFilter",
     "WaveletLinear",
     "functional",
+    "kernels",
     "nn",
     "plotting",
     "wavelet_losses",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
@@ -66,13 +68,20 @@ def wavelet_losses(model: nn.Module) -> dict[str, dict[str, Tensor]]:
 
 
 def _banks(model: nn.Module) -> list[tuple[str, WaveletFilter]]:
+    """Each distinct bank once, under the name that it has without wrappers."""
     if not isinstance(model, nn.Module):
         raise TypeError(f"`model` must be a torch.nn.Module, got {type(model).__name__}")
-    wrappers = (nn.parallel.DistributedDataParallel, nn.DataParallel)
-    while isinstance(model, wrappers):
-        model = model.module
-    return [
-        (".".join(part for part in name.split(".") if part != "_orig_mod"), module)
-        for name, module in model.named_modules()
-        if isinstance(module, WaveletFilter)
-    ]
+    return [(".".join(path), module) for path, module in _walk(model, (), set()) if isinstance(module, WaveletFilter)]
+
+
+def _walk(
+    module: nn.Module, path: tuple[str, ...], seen: set[nn.Module]
+) -> Iterator[tuple[tuple[str, ...], nn.Module]]:
+    if module in seen:
+        return
+    seen.add(module)
+    yield path, module
+    wrapper = isinstance(module, (nn.parallel.DistributedDataParallel, nn.DataParallel))
+    for name, child in module.named_children():
+        inside = name == "_orig_mod" or (wrapper and name == "module")
+        yield from _walk(child, path if inside else (*path, name), seen)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..functional._bank import FilterBank, WaveletLike
+from ..functional._check import compute_dtype
 from ..functional._losses import alternating, orthogonality_loss
 from ._base import WaveletFilter, read_start
 
@@ -43,7 +44,7 @@ class OrthogonalWaveletFilter(WaveletFilter):
     Examples:
         >>> import torch, learnable_wavelets as lw
         >>> filter = lw.OrthogonalWaveletFilter("db2", dtype=torch.float64)
-        >>> round(float(filter.angles.sum() / torch.pi), 6)
+        >>> round(filter.angles.sum().item() / torch.pi, 6)
         0.25
         >>> _ = torch.nn.init.normal_(filter.angles)  # any angles at all
         >>> bool(lw.functional.orthogonality_loss(filter) < 1e-25)
@@ -81,8 +82,8 @@ class OrthogonalWaveletFilter(WaveletFilter):
 
     @property
     def filter_bank(self) -> FilterBank:
-        low = lattice_filter(self.angles)
-        high = self.sign * _alternating_flip(low)
+        low = lattice_filter(self.angles.to(compute_dtype(self.angles.dtype)))
+        high = self.sign.to(low.dtype) * _alternating_flip(low)
         return FilterBank(low, high, low.flip(0), high.flip(0))
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from ..functional._bank import FilterBank, WaveletLike
+from ..functional._check import compute_dtype
 from ..functional._losses import alternating
 from ._base import WaveletFilter, read_start
 from ._laurent import Factorisation, factor
@@ -44,7 +45,7 @@ class BiorthogonalWaveletFilter(WaveletFilter):
     Examples:
         >>> import torch, learnable_wavelets as lw
         >>> filter = lw.BiorthogonalWaveletFilter("bior2.2", dtype=torch.float64)
-        >>> [[round(float(v), 4) for v in step] for step in filter.steps]  # the 5/3 wavelet of JPEG 2000
+        >>> [step.detach().round(decimals=4).tolist() for step in filter.steps]  # the 5/3 wavelet of JPEG 2000
         [[-0.5, -0.5], [0.25, 0.25]]
         >>> _ = [torch.nn.init.normal_(p) for p in filter.parameters()]  # any steps at all
         >>> bool(lw.functional.perfect_reconstruction_loss(filter) < 1e-20)
@@ -86,7 +87,8 @@ class BiorthogonalWaveletFilter(WaveletFilter):
 
     @property
     def filter_bank(self) -> FilterBank:
-        return self._multiply_out(list(self.steps), self.log_scale)
+        dtype = compute_dtype(self.log_scale.dtype)
+        return self._multiply_out([step.to(dtype) for step in self.steps], self.log_scale.to(dtype))
 
     def _multiply_out(self, steps: list[Tensor], log_scale: Tensor) -> FilterBank:
         even, odd = _columns(self._plan, steps, log_scale)

@@ -44,6 +44,11 @@ class LearnableWaveletFilter(WaveletFilter):
         [arXiv 2004.09569](https://arxiv.org/abs/2004.09569).
     """
 
+    dec_lo: nn.Parameter
+    dec_hi: nn.Parameter
+    rec_lo: nn.Parameter
+    rec_hi: nn.Parameter
+
     def __init__(
         self,
         wavelet: WaveletLike = "db2",
@@ -68,7 +73,7 @@ class LearnableWaveletFilter(WaveletFilter):
 
     @property
     def filter_bank(self) -> FilterBank:
-        return FilterBank(*(self.get_parameter(name) for name in FilterBank._fields))
+        return FilterBank(self.dec_lo, self.dec_hi, self.rec_lo, self.rec_hi)
 
     def losses(self) -> dict[str, Tensor]:
         bank = self.filter_bank

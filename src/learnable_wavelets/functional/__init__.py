@@ -1,6 +1,6 @@
 """Pure functions: wavelet transforms, the Walsh-Hadamard transform and the losses of a filter bank."""
 
-from ._boundary import MODES as MODES
+from ..kernels.reference import MODES as MODES
 from ._dwt import dwt as dwt
 from ._dwt import idwt as idwt
 from ._fwht import fwht as fwht

@@ -55,9 +55,9 @@ class FilterBank(NamedTuple):
             TypeError: `wavelet` is none of the four kinds, or its filters are not real floating point.
         """
         if isinstance(wavelet, (str, pywt.Wavelet)):
-            return cls(*(torch.tensor(f, device=device, dtype=dtype or torch.get_default_dtype())
-                         for f in check_bank(_pywt_bank(wavelet))))  # fmt: skip
-        return check_bank(_tensor_bank(wavelet)).to(device=device, dtype=dtype)
+            table = _named_filters(wavelet) if isinstance(wavelet, str) else _filters(wavelet)
+            return cls(*(torch.tensor(f, device=device, dtype=dtype or torch.get_default_dtype()) for f in table))
+        return _tensor_bank(wavelet).to(device=device, dtype=dtype)
 
     def to(self, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> FilterBank:
         """The same bank on another device or in another dtype; differentiable."""
@@ -93,26 +93,27 @@ class HasFilterBank(Protocol):
     def filter_bank(self) -> FilterBank: ...
 
 
+_Filter: TypeAlias = tuple[float, ...]
+_Table: TypeAlias = tuple[_Filter, _Filter, _Filter, _Filter]
 WaveletLike: TypeAlias = "str | pywt.Wavelet | FilterBank | HasFilterBank"
 
 
-def check_bank(bank: FilterBank) -> FilterBank:
-    """The bank itself, or the error that says what is wrong with it."""
-    shapes = [tuple(getattr(f, "shape", (len(f),))) for f in bank]
-    if len(set(shapes)) > 1 or len(shapes[0]) != 1 or shapes[0][0] % 2 or shapes[0][0] == 0:
-        raise ValueError(f"`wavelet` must have four 1-D filters of one even length, got shapes {shapes}")
-    return bank
-
-
-def _pywt_bank(wavelet: str | pywt.Wavelet) -> FilterBank:
-    if isinstance(wavelet, pywt.Wavelet):
-        return FilterBank(*wavelet.filter_bank)
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]  # PyWavelets is not for dynamo to trace
+def _named_filters(name: str) -> _Table:
     names = pywt.wavelist(kind="discrete")
-    if wavelet.lower() in pywt.wavelist(kind="continuous"):
-        raise ValueError(f"`wavelet` must be a discrete wavelet, got the continuous {wavelet!r}")
-    if wavelet.lower() not in names and wavelet.lower() not in pywt.wavelist():
-        raise ValueError(f"`wavelet` must be one of {', '.join(names)}; got {wavelet!r}")
-    return FilterBank(*pywt.Wavelet(wavelet).filter_bank)
+    if name.lower() in pywt.wavelist(kind="continuous"):
+        raise ValueError(f"`wavelet` must be a discrete wavelet, got the continuous {name!r}")
+    if name.lower() not in names:
+        raise ValueError(f"`wavelet` must be one of {', '.join(names)}; got {name!r}")
+    return _filters(pywt.Wavelet(name))
+
+
+def _filters(wavelet: pywt.Wavelet) -> _Table:
+    low, high, rec_low, rec_high = (tuple(f) for f in wavelet.filter_bank)
+    if len({len(low), len(high), len(rec_low), len(rec_high)}) > 1 or len(low) % 2 or not low:
+        lengths = (len(low), len(high), len(rec_low), len(rec_high))
+        raise ValueError(f"`wavelet` must have four filters of one even length, got lengths {lengths}")
+    return low, high, rec_low, rec_high
 
 
 def _tensor_bank(wavelet: object) -> FilterBank:
@@ -126,4 +127,7 @@ def _tensor_bank(wavelet: object) -> FilterBank:
         raise TypeError(f"`wavelet` must have real floating-point filters, got {[f.dtype for f in bank]}")
     if len({f.device for f in bank}) > 1:
         raise ValueError(f"`wavelet` must have its four filters on one device, got {[str(f.device) for f in bank]}")
+    shapes = [tuple(f.shape) for f in bank]
+    if len(set(shapes)) > 1 or len(shapes[0]) != 1 or shapes[0][0] % 2 or shapes[0][0] == 0:
+        raise ValueError(f"`wavelet` must have four 1-D filters of one even length, got shapes {shapes}")
     return FilterBank(*bank)

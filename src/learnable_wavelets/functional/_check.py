@@ -8,6 +8,7 @@ import pywt
 import torch
 from torch import Tensor
 
+from ..kernels.reference import MODES
 from ._bank import FilterBank, WaveletLike
 
 _HALF_TYPES = (torch.float16, torch.bfloat16)
@@ -28,6 +29,12 @@ def check_axis(x: Tensor, axis: int, name: str = "x") -> int:
     if x.shape[axis] == 0:
         raise ValueError(f"`{name}` must have at least one sample along axis {axis}, got shape {tuple(x.shape)}")
     return axis if axis < 0 else axis - x.dim()
+
+
+def check_mode(mode: str) -> str:
+    if mode not in MODES:
+        raise ValueError(f"`mode` must be one of {', '.join(MODES)}; got {mode!r}")
+    return mode
 
 
 def compute_dtype(dtype: torch.dtype) -> torch.dtype:

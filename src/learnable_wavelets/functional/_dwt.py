@@ -1,65 +1,12 @@
-"""One level of the discrete wavelet transform and of its inverse.
-
-Both directions are a matrix product of sliding windows with a small matrix of taps. That is several times faster than
-a strided one-channel convolution, and every gradient, filters included, is that of a matrix product.
-"""
+"""One level of the discrete wavelet transform and of its inverse."""
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
-from ._bank import FilterBank, WaveletLike
-from ._boundary import check_mode, extend
-from ._check import bank_for, check_axis, check_signal, full_precision
-
-
-def coeff_length(n: int, taps: int, mode: str) -> int:
-    """`pywt.dwt_coeff_len`: `ceil(n / 2)` for periodization, else `floor((n + taps - 1) / 2)`."""
-    return (n + 1) // 2 if mode == "periodization" else (n + taps - 1) // 2
-
-
-def analyse_level(x: Tensor, bank: FilterBank, mode: str) -> tuple[Tensor, Tensor]:
-    """One level on the last axis: `cA[k] = sum_j dec_lo[j] x[2k + s - j]`, s = 1, or taps/2 for periodization."""
-    taps = bank.taps
-    if mode == "periodization":
-        if x.shape[-1] % 2:
-            x = torch.cat([x, x[..., -1:]], dim=-1)
-        left = right = taps // 2 - 1
-    else:
-        left = taps - 2
-        right = 2 * coeff_length(x.shape[-1], taps, mode) - x.shape[-1]
-    windows = extend(x, left, right, mode).unfold(-1, taps, 2)
-    both = _product(windows, torch.stack([bank.dec_lo, bank.dec_hi], dim=-1).flip(0))
-    cA, cD = both.unbind(-1)
-    return cA, cD
-
-
-def synthesise_level(cA: Tensor | None, cD: Tensor | None, bank: FilterBank, mode: str) -> Tensor:
-    """Inverse of `analyse_level`: `x[i] = sum_k rec_lo[i + s - 2k] cA[k] + rec_hi[i + s - 2k] cD[k]`."""
-    taps = bank.taps
-    parts = [
-        _upsample(c, f, mode, taps) for c, f in ((cA, bank.rec_lo), (cD, bank.rec_hi)) if c is not None
-    ]  # either band may be absent: it counts as zeros
-    x = sum(parts[1:], start=parts[0])
-    if mode == "periodization":  # the wrapped coefficients begin taps/2 - 1 samples before the signal, or one less
-        start = 2 * (taps // 4) - taps // 2 + 1
-        length = 2 * next(c for c in (cA, cD) if c is not None).shape[-1]
-        x = x[..., start : start + length]
-    return x
-
-
-def _upsample(c: Tensor, f: Tensor, mode: str, taps: int) -> Tensor:
-    """Upsample by two and filter, only where the filter lies wholly on coefficients: even and odd taps as columns."""
-    if mode == "periodization":
-        c = extend(c, taps // 4, taps // 4, mode)
-    return _product(c.unfold(-1, taps // 2, 1), f.view(-1, 2).flip(0)).flatten(-2)
-
-
-def _product(windows: Tensor, matrix: Tensor) -> Tensor:
-    """`windows @ matrix` as one matrix product: torch would make a batch of small ones of overlapping windows."""
-    flat = windows.reshape(-1, windows.shape[-1]) @ matrix
-    return flat.view(*windows.shape[:-1], matrix.shape[-1])
+from ..kernels.reference import analyse_level, synthesise_level
+from ._bank import WaveletLike
+from ._check import bank_for, check_axis, check_mode, check_signal, full_precision
 
 
 def dwt(x: Tensor, wavelet: WaveletLike, mode: str = "symmetric", axis: int = -1) -> tuple[Tensor, Tensor]:
@@ -98,7 +45,8 @@ def dwt(x: Tensor, wavelet: WaveletLike, mode: str = "symmetric", axis: int = -1
     axis = check_axis(check_signal(x), axis)
     bank = bank_for(wavelet, x)
     with full_precision(x):
-        cA, cD = analyse_level(x.to(bank.dec_lo.dtype).movedim(axis, -1), bank, mode)
+        moved = x.to(bank.dec_lo.dtype).movedim(axis, -1)
+        cA, cD = analyse_level(moved, bank.dec_lo, bank.dec_hi, mode)
     return cA.to(x.dtype).movedim(-1, axis), cD.to(x.dtype).movedim(-1, axis)
 
 
@@ -137,7 +85,7 @@ def idwt(cA: Tensor | None, cD: Tensor | None, wavelet: WaveletLike, mode: str =
         raise ValueError(f"`cA` and `cD` must have at least taps/2 = {bank.taps // 2} entries, got {given.shape[axis]}")
     with full_precision(given):
         bands = [None if c is None else c.to(bank.dec_lo.dtype).movedim(axis, -1) for c in (cA, cD)]
-        x = synthesise_level(bands[0], bands[1], bank, mode)
+        x = synthesise_level(bands[0], bands[1], bank.rec_lo, bank.rec_hi, mode)
     return x.to(given.dtype).movedim(-1, axis)
 
 

@@ -6,14 +6,17 @@ import warnings
 from collections.abc import Sequence
 from math import ceil, log2
 
-import pywt
 import torch
 from torch import Tensor
 
-from ._bank import FilterBank, WaveletLike
-from ._boundary import check_mode
-from ._check import bank_for, check_axis, check_signal, full_precision
-from ._dwt import analyse_level, coeff_length, synthesise_level
+from ..kernels import _calls as kernels
+from ._bank import WaveletLike
+from ._check import bank_for, check_axis, check_mode, check_signal, full_precision
+
+
+def useful_level(n: int, taps: int) -> int:
+    """`pywt.dwt_max_level`, which `torch.compile` cannot trace: the last level with a coefficient off the boundary."""
+    return max(0, (n // (taps - 1)).bit_length() - 1)
 
 
 def deepest_level(n: int, taps: int) -> int:
@@ -27,35 +30,6 @@ def check_level(level: int, deepest: int, why: str) -> int:
     if not 0 <= level <= deepest:
         raise ValueError(f"`level` must be between 0 and {deepest} for {why}, got {level}")
     return level
-
-
-def coeff_lengths(n: int, taps: int, mode: str, level: int) -> tuple[int, ...]:
-    """Lengths of `[cA_n, cD_n, ..., cD_1]` for a signal of length n."""
-    details = []
-    for _ in range(level):
-        n = coeff_length(n, taps, mode)
-        details.append(n)
-    return (n, *reversed(details))
-
-
-def analyse(x: Tensor, bank: FilterBank, mode: str, level: int) -> list[Tensor]:
-    """`[cA_n, cD_n, ..., cD_1]` on the last axis, unchecked."""
-    details = []
-    for _ in range(level):
-        x, detail = analyse_level(x, bank, mode)
-        details.append(detail)
-    return [x, *reversed(details)]
-
-
-def synthesise(coeffs: Sequence[Tensor | None], bank: FilterBank, mode: str) -> Tensor | None:
-    """Inverse of `analyse`, unchecked; an odd length comes back with one trailing sample more."""
-    x = coeffs[0]
-    for detail in coeffs[1:]:
-        if x is not None and detail is not None and x.shape[-1] == detail.shape[-1] + 1:
-            x = x[..., :-1]  # the sample by which the previous level overshot an odd length
-        if x is not None or detail is not None:
-            x = synthesise_level(x, detail, bank, mode)
-    return x
 
 
 def wavedec(
@@ -84,13 +58,13 @@ def wavedec(
     Examples:
         >>> import torch, learnable_wavelets as lw
         >>> [c.shape[-1] for c in lw.functional.wavedec(torch.randn(100), "db2", level=3)]
-        [14, 14, 27, 51]
+        [15, 15, 27, 51]
     """
     check_mode(mode)
     axis = check_axis(check_signal(x), axis)
     bank = bank_for(wavelet, x)
     n = x.shape[axis]
-    useful = pywt.dwt_max_level(n, bank.taps)
+    useful = useful_level(n, bank.taps)
     if level is None:
         level = useful
     check_level(level, deepest_level(n, bank.taps), f"{n} samples and {bank.taps} taps")
@@ -101,7 +75,8 @@ def wavedec(
             stacklevel=2,
         )
     with full_precision(x):
-        coeffs = analyse(x.to(bank.dec_lo.dtype).movedim(axis, -1), bank, mode, level)
+        moved = x.to(bank.dec_lo.dtype).movedim(axis, -1)
+        coeffs = kernels.wavedec(moved, bank.dec_lo, bank.dec_hi, mode, level)
     return [c.to(x.dtype).movedim(-1, axis) for c in coeffs]
 
 
@@ -135,7 +110,7 @@ def waverec(coeffs: Sequence[Tensor | None], wavelet: WaveletLike, mode: str = "
     with full_precision(some):
         moved = [None if c is None else c.to(bank.dec_lo.dtype).movedim(axis, -1) for c in coeffs]
         _check_lengths(moved, bank.taps, mode)
-        x = synthesise(moved, bank, mode)
+        x = kernels.waverec(moved, bank.rec_lo, bank.rec_hi, mode)
     assert x is not None  # some coefficient is there: the checks above
     return x.to(some.dtype).movedim(-1, axis)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..functional._fwht import hadamard_transform
+from ..kernels import _calls as kernels
+from ..kernels._layout import wide_blocks
 from ._layer import SandwichLayer, check_dropout, check_size
-from ._sandwich import sandwich, wide_blocks
 
 
 class Fastfood(SandwichLayer):
@@ -81,16 +81,8 @@ class Fastfood(SandwichLayer):
         """As for every sandwich; the default is `ones` for an adaptive layer and `gaussian` for a fixed one."""
         super().reset_parameters(start or ("ones" if self.adaptive else "gaussian"))
 
-    def _mix(self, x: Tensor, diag_in: Tensor, diag_mid: Tensor, diag_out: Tensor) -> Tensor:
-        scale = self._layout.n**-0.5
-
-        def transform(signal: Tensor) -> Tensor:
-            return hadamard_transform(signal).mul(scale)
-
-        return sandwich(
-            x, diag_in, self.permutation, diag_mid, diag_out,
-            analysis=transform, synthesis=transform, layout=self._layout,
-        )  # fmt: skip
+    def _transform(self, x: Tensor) -> tuple[kernels.Bank, str, int]:
+        return (None, None, None, None), "hadamard", 0
 
     def extra_repr(self) -> str:
         return super().extra_repr() + ("" if self.adaptive else ", adaptive=False")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout
 
 from ..functional._check import compute_dtype, full_precision
-from ._sandwich import Layout
+from ..kernels import _calls as kernels
+from ..kernels._layout import Layout
 
 STARTS = ("ones", "signs", "gaussian")
 
@@ -50,8 +52,16 @@ class SandwichLayer(nn.Module, ABC):
         self.bias = nn.Parameter(torch.empty(self.out_features, device=device, dtype=dtype)) if bias else None
 
     @abstractmethod
-    def _mix(self, x: Tensor, diag_in: Tensor, diag_mid: Tensor, diag_out: Tensor) -> Tensor:
-        """The sandwich with this layer's transform, in the dtype of its arguments."""
+    def _transform(self, x: Tensor) -> tuple[kernels.Bank, str, int]:
+        """The filters in the dtype in which x is computed (none for Hadamard), the mode and the level."""
+
+    def _gains(self) -> tuple[float, float]:
+        """Mean square of the coefficients of N(0, 1) inputs, and of the samples made from N(0, 1) coefficients.
+
+        These are those of an orthonormal transform: the energy of the inputs spreads over all coefficients.
+        """
+        readers = 1 if self._layout.reduce else self._layout.blocks
+        return readers * self.in_features / self.diag_mid.numel(), 1.0
 
     @torch.no_grad()
     def reset_parameters(self, start: str = "ones") -> None:
@@ -69,15 +79,16 @@ class SandwichLayer(nn.Module, ABC):
         """
         if start not in STARTS:
             raise ValueError(f"`start` must be one of {', '.join(STARTS)}; got {start!r}")
+        if self.permutation.is_meta:
+            return  # nothing to fill
         for row in self.permutation:
             torch.randperm(row.shape[0], out=row)
         for diagonal in (self.diag_in, self.diag_mid):
             diagonal.fill_(1) if start == "ones" else _random_signs_(diagonal)
         if start == "gaussian":
             self.diag_mid.normal_()
-        m, made = self.diag_mid.shape[-1], self._layout.contributions().to(self.diag_out)
-        # in_features inputs of variance 1 spread over m coefficients, then add up in each output
-        self.diag_out.copy_((m / (self.in_features * made)).sqrt())
+        summed = self._layout.contributions() * (self._layout.blocks if self._layout.reduce else 1)
+        self.diag_out.copy_((math.prod(self._gains()) * summed).rsqrt())
         if start == "gaussian":
             self.diag_out.mul_(_row_lengths(self.diag_mid, self._layout))
         if self.bias is not None:
@@ -98,14 +109,19 @@ class SandwichLayer(nn.Module, ABC):
     def to_dense(self) -> Tensor:
         """The matrix `(out_features, in_features)` that the layer applies before the bias; dropout is left out."""
         with full_precision(self.diag_out):
-            eye = torch.eye(self.in_features, device=self.diag_out.device, dtype=self.diag_out.dtype)
+            dtype = compute_dtype(self.diag_out.dtype)
+            eye = torch.eye(self.in_features, device=self.diag_out.device, dtype=dtype)
             no_bias = self._compute(eye, (self.diag_in, self.diag_mid, self.diag_out), bias=False)
             return no_bias.T.to(self.diag_out.dtype)
 
     def _compute(self, x: Tensor, diagonals: tuple[Tensor, Tensor, Tensor], bias: bool = True) -> Tensor:
         dtype = compute_dtype(self.diag_out.dtype)
-        y = self._mix(x.to(dtype), *(d.to(dtype) for d in diagonals))
-        return y + self.bias.to(dtype) if bias and self.bias is not None else y
+        diag_in, diag_mid, diag_out = (d.to(dtype) for d in diagonals)
+        added = self.bias.to(dtype) if bias and self.bias is not None else None
+        bank, mode, level = self._transform(x)
+        return kernels.sandwich(
+            x, diag_in, self.permutation, diag_mid, diag_out, added, bank, self._layout, mode, level
+        )
 
     def _check_input(self, x: Tensor) -> torch.dtype:
         """The dtype of the output, or the error that says what is wrong with x."""
@@ -118,20 +134,26 @@ class SandwichLayer(nn.Module, ABC):
         if not x.is_floating_point():
             raise TypeError(f"`x` must be real floating point, got {x.dtype}")
         kind = x.device.type
-        if kind != "meta" and torch.is_autocast_enabled(kind):
+        if kind != "meta" and torch.is_autocast_enabled(kind) and torch.float64 not in (x.dtype, self.diag_out.dtype):
             return torch.get_autocast_dtype(kind)
         if x.dtype != self.diag_out.dtype:
             raise TypeError(f"`x` must have the layer's dtype {self.diag_out.dtype}, got {x.dtype}")
         return x.dtype
 
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """As for every module, but all or nothing: a checkpoint that does not fit leaves the layer as it was."""
+        own = self.state_dict(keep_vars=True)
+        if strict and own.keys() != state_dict.keys():
+            # torch copies what fits before it raises; what it then copies is what is here already
+            state_dict = {key: own.get(key, value) for key, value in state_dict.items()}
+        return super().load_state_dict(state_dict, strict, assign)
+
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
-        """All or nothing: a checkpoint that does not fit leaves the layer, its filters included, as it was."""
-        strict, errors = args[1], args[4]
+        """The same inside a model, where whether missing keys are allowed is not known here."""
         own = self.state_dict(prefix=prefix, keep_vars=True)
         problems = _misfits(own, state_dict, f"{prefix}permutation")
-        errors.extend(problems)
-        if problems or (strict and not own.keys() <= state_dict.keys()):
-            # torch copies what fits even when it raises in the end; what it then copies is what is here already
+        if problems:
+            args[-1].extend(problems)
             state_dict.update({key: value for key, value in own.items() if key in state_dict})
         super()._load_from_state_dict(state_dict, prefix, *args)
 
@@ -163,26 +185,26 @@ def _row_lengths(gaussian: Tensor, layout: Layout) -> Tensor:
     freedom = torch.full((layout.out_features,), gaussian.shape[-1], device=gaussian.device, dtype=torch.float32)
     lengths: Tensor = torch.distributions.Chi2(freedom).sample().sqrt()
     shared = gaussian.float().norm(dim=-1)
-    if layout.reduce:
-        shared = shared.square().mean().sqrt().expand(layout.out_features)
-    else:
-        shared = shared.repeat_interleave(layout.n)[: layout.out_features]
+    several = layout.wrap or layout.reduce  # outputs of several blocks add up
+    shared = shared.square().mean().sqrt() if several else shared.repeat_interleave(layout.n)[: layout.out_features]
     return lengths.div(shared).to(gaussian.dtype)
 
 
 def _misfits(own: Mapping[str, Tensor], given: Mapping[str, Any], permutation: str) -> list[str]:
-    """The message of torch itself for every shape that differs, and one for indices that are no permutation."""
+    """The message of torch itself for every entry that does not fit, and one for indices that are no permutation."""
     problems = []
-    for key, value in own.items():
-        new = given.get(key)
-        if isinstance(new, Tensor) and new.shape != value.shape:
+    for key in own.keys() & given.keys():
+        shape, new = own[key].shape, given[key]
+        if not isinstance(new, Tensor):
+            problems.append(f"expected torch.Tensor for {key} from checkpoint but received {type(new)}.")
+        elif new.shape != shape:
             problems.append(
                 f"size mismatch for {key}: copying a param with shape {new.shape} from checkpoint, "
-                f"the shape in current model is {value.shape}."
+                f"the shape in current model is {shape}."
             )
-        elif key == permutation and isinstance(new, Tensor) and not _is_permutation(new):
-            problems.append(f"`{key}` must hold a permutation of 0 ... {value.shape[-1] - 1} in each row.")
-    return problems
+        elif key == permutation and not _is_permutation(new):
+            problems.append(f"`{key}` must hold a permutation of 0 ... {shape[-1] - 1} in each row.")
+    return sorted(problems)
 
 
 def _is_permutation(rows: Tensor) -> bool:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from math import ceil, log2
 
-import pywt
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from ..filters import LearnableWaveletFilter, WaveletFilter
 from ..functional._bank import WaveletLike
-from ..functional._boundary import check_mode
-from ..functional._check import check_device
-from ..functional._multilevel import analyse, check_level, coeff_lengths, deepest_level, synthesise
+from ..functional._check import check_device, check_mode, compute_dtype
+from ..functional._losses import orthogonality_loss
+from ..functional._multilevel import check_level, deepest_level, useful_level
+from ..kernels import _calls as kernels
+from ..kernels._layout import Layout, narrow_blocks, wide_blocks
+from ..kernels.reference import analyse, coeff_lengths, synthesise
 from ._layer import SandwichLayer, check_dropout, check_size
-from ._sandwich import Layout, narrow_blocks, sandwich, wide_blocks
 
+_PROBES = 256  # noise vectors: the variance at the start is then within some per cent of 1
+_ORTHONORMAL = 1e-6
 _GRAIN = 16  # level=None pads to a multiple of this, so at most 15 zeros, and goes at least log2 of it deep
 
 
@@ -34,8 +38,8 @@ class WaveletLinear(SandwichLayer):
         dtype: their dtype.
         wavelet: a PyWavelets name, a `pywt.Wavelet` or a `FilterBank`, from which the layer makes its own
             `LearnableWaveletFilter`; or a `WaveletFilter` module, used as it is, so that layers can share one.
-        level: number of scales. `None`: pad to a multiple of 16 (below 16, to a power of two) and go as deep as that
-            width halves, but no deeper than the larger of 4 and `pywt.dwt_max_level`; other modes than
+        level: number of scales. `None`: pad to a multiple of 16 (below 16, to a power of two, at least 2) and go
+            as deep as that width halves, but no deeper than the larger of 4 and `pywt.dwt_max_level`; other modes than
             `periodization` need no padding and take `pywt.dwt_max_level`, at least 1.
         mode: signal extension. Only `periodization` keeps the transform square and, for an orthonormal bank, exactly
             orthogonal; the others have more coefficients than samples, and the permutation then costs rank.
@@ -103,25 +107,28 @@ class WaveletLinear(SandwichLayer):
         super().__init__(layout, sum(lengths), bias=bias, dropout=dropout, trainable=True, device=device, dtype=dtype)
         self.level, self.mode = depth, mode
         self.filter = wavelet
-        self._lengths = list(lengths)
         self.reset_parameters()
 
-    def _mix(self, x: Tensor, diag_in: Tensor, diag_mid: Tensor, diag_out: Tensor) -> Tensor:
-        bank = check_device(self.filter.filter_bank, x).to(dtype=x.dtype)
-        n = self._layout.n
+    def _gains(self) -> tuple[float, float]:
+        bank = self.filter.filter_bank.detach()
+        if bank.dec_lo.is_meta or (self.mode in ("periodization", "zero") and orthogonality_loss(bank) < _ORTHONORMAL):
+            return super()._gains()
+        # Otherwise measured on noise from a generator of its own, so that the user's random numbers stay as they are.
+        bank = bank.to(device="cpu", dtype=torch.float32)
+        noise = torch.Generator().manual_seed(0)
+        x = torch.randn(_PROBES, self.in_features, generator=noise)
+        x = pad(x, (0, -self.in_features % self._layout.n)).view(-1, self._layout.n)
+        coeffs = torch.cat(analyse(x, bank.dec_lo, bank.dec_hi, self.mode, self.level), dim=-1)
+        lengths = coeff_lengths(self._layout.n, bank.taps, self.mode, self.level)
+        unit = [torch.randn(_PROBES, length, generator=noise) for length in lengths]
+        signal = synthesise(unit, bank.rec_lo, bank.rec_hi, self.mode)
+        assert signal is not None  # every coefficient is there
+        return float(coeffs.square().mean()), float(signal[:, : self._layout.n].square().mean())
 
-        def analysis(signal: Tensor) -> Tensor:
-            return torch.cat(analyse(signal, bank, self.mode, self.level), dim=-1)
-
-        def synthesis(packed: Tensor) -> Tensor:
-            signal = synthesise(torch.split(packed, self._lengths, dim=-1), bank, self.mode)
-            assert signal is not None  # every coefficient is there
-            return signal[..., :n]
-
-        return sandwich(
-            x, diag_in, self.permutation, diag_mid, diag_out,
-            analysis=analysis, synthesis=synthesis, layout=self._layout,
-        )  # fmt: skip
+    def _transform(self, x: Tensor) -> tuple[kernels.Bank, str, int]:
+        bank = check_device(self.filter.filter_bank, x)
+        dtype = compute_dtype(self.diag_out.dtype)
+        return bank if bank.dec_lo.dtype == dtype else bank.to(dtype=dtype), self.mode, self.level
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, level={self.level}, mode={self.mode!r}"
@@ -138,17 +145,17 @@ def choose_layout(in_features: int, out_features: int, level: int | None, mode: 
     n, depth = block_size(needed, level, mode, taps)
     if wide:
         return wide_blocks(in_features, out_features, n, wrap=True), depth
-    return narrow_blocks(in_features, out_features, n), depth
+    # A single output would be the sum over the block, which no detail coefficient survives; its first entry has all.
+    return narrow_blocks(in_features, out_features, n, wrap=out_features > 1), depth
 
 
 def block_size(needed: int, level: int | None, mode: str, taps: int) -> tuple[int, int]:
     """Width n >= needed of a block, and its depth."""
     if mode != "periodization":
-        useful = max(1 if needed > 1 else 0, pywt.dwt_max_level(needed, taps))
-        return needed, useful if level is None else level
+        return needed, max(1, useful_level(needed, taps)) if level is None else level
     if level is not None:
         return -(-needed // 2**level) * 2**level, level
-    grain = _GRAIN if needed >= _GRAIN else 1 << (needed - 1).bit_length()
+    grain = min(_GRAIN, max(2, 1 << (needed - 1).bit_length()))
     n = -(-needed // grain) * grain
     halvings = (n & -n).bit_length() - 1
-    return n, min(halvings, max(_GRAIN.bit_length() - 1, pywt.dwt_max_level(n, taps)))
+    return n, min(halvings, max(_GRAIN.bit_length() - 1, useful_level(n, taps)))

@@ -78,12 +78,6 @@ _SAMPLES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 MODES: tuple[str, ...] = tuple(_SAMPLES)
 
 
-def check_mode(mode: str) -> str:
-    if mode not in _SAMPLES:
-        raise ValueError(f"`mode` must be one of {', '.join(MODES)}; got {mode!r}")
-    return mode
-
-
 def extend(x: Tensor, left: int, right: int, mode: str) -> Tensor:
     """`x` with `left` samples before and `right` samples after it on the last axis, by the rule of `mode`."""
     n = x.shape[-1]

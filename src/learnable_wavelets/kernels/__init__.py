@@ -1,0 +1,6 @@
+"""The transforms by device: readable references, C for the CPU, and the choice between them."""
+
+from ._backend import available_backends as available_backends
+from ._backend import use_backend as use_backend
+
+__all__ = ["available_backends", "use_backend"]
