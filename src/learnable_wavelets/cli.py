@@ -1,0 +1,57 @@
+"""The command `learnable-wavelets`; what it needs beyond the library is the extra `experiments`."""
+
+import sys
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import typer
+
+EXTRA = ("typer", "rich", "pooch", "matplotlib")
+
+
+def main() -> None:
+    """Entry point: exit status 2 with one line for bad options, 130 when interrupted."""
+    missing = [name for name in EXTRA if find_spec(name) is None]
+    if missing:
+        needs = f"learnable-wavelets needs {', '.join(missing)} for its commands"
+        sys.exit(_fail(f'{needs}: pip install "learnable-wavelets[experiments]"'))
+    try:
+        status = build_app()(standalone_mode=False)
+    except Exception as error:
+        # typer brings click's exceptions inside itself or beside itself, by version; this method is theirs in both.
+        if not hasattr(error, "format_message"):
+            raise
+        status = _fail(error.format_message())
+    sys.exit(status)
+
+
+def _fail(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 2
+
+
+def build_app() -> "typer.Typer":
+    """The command line: `reproduce NAME` for each experiment, and `table`."""
+    import typer
+
+    from .experiments import _report, mnist
+
+    experiments = {"mnist": mnist.command}
+
+    app = typer.Typer(
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        help="Experiments with learnable-wavelets.",
+    )
+    reproduce = typer.Typer(no_args_is_help=True, help="Repeat an experiment of the paper.")
+    for name, command in experiments.items():
+        reproduce.command(name)(command)
+    app.add_typer(reproduce, name="reproduce")
+    app.command()(_report.table)
+    return app
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The paper's experiments, behind `learnable-wavelets reproduce ...` (needs the extra `experiments`)."""

@@ -1,0 +1,51 @@
+"""Words of the command line into values; each fault is a `ValueError` of one line."""
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+import torch
+import typer
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turn faults of the user's input or machine into one line and exit status 2."""
+    try:
+        yield
+    except (ValueError, TypeError, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from error
+
+
+def parse_choice(name: str, value: str, choices: Collection[str]) -> str:
+    """`value`, if it is one of `choices`."""
+    if value not in choices:
+        raise ValueError(f"`{name}` must be one of {', '.join(choices)}, got {value!r}")
+    return value
+
+
+def parse_names(name: str, words: list[str], choices: Collection[str]) -> tuple[str, ...]:
+    """Names from repeated, comma-separated options, each once, in the order given; `all` is every choice."""
+    names = [part.strip() for word in words for part in word.split(",")]
+    for part in names:
+        parse_choice(name, part, (*choices, "all"))
+    return tuple(choices) if "all" in names else tuple(dict.fromkeys(names))
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """Seeds from a count (`"3"`: 0, 1, 2) or a list (`"4,7"`; `"7,"` for one)."""
+    words = text.removesuffix(",").split(",")
+    if not all(word.strip().isdecimal() for word in words) or text == "0":
+        raise ValueError(f"`seeds` must be a count of at least 1 or a list such as 0,1,2 (`0,` for one), got {text!r}")
+    numbers = [int(word) for word in words]
+    return tuple(dict.fromkeys(numbers)) if "," in text else tuple(range(numbers[0]))
+
+
+def parse_device(text: str) -> torch.device:
+    """The device, tried once."""
+    try:
+        device = torch.device(text)
+        torch.zeros((), device=device).item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:  # unknown, not in this build, or not usable
+        raise ValueError(f"`device` must be usable here, got {text!r}: {str(error).splitlines()[0]}") from error
+    return device
