@@ -175,7 +175,9 @@ def _register(name: str, places: Sequence[int]) -> None:
 def _twin_gradients(name: str, inputs: list[Any], places: list[int], grad: Tensor) -> dict[int, Tensor]:
     y = _TWINS[name](*inputs)
     wanted = [inputs[place] for place in places]
-    return dict(zip(places, torch.autograd.grad(y, wanted, grad, create_graph=True), strict=True))
+    # at level 0 the filters have no effect: zeros
+    found = torch.autograd.grad(y, wanted, grad, create_graph=True, allow_unused=True, materialize_grads=True)
+    return dict(zip(places, found, strict=True))
 
 
 def _fwht_setup(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:

@@ -1,0 +1,60 @@
+"""The optional C extension; everything else is in pyproject.toml.
+
+Without a compiler, or with LEARNABLE_WAVELETS_PURE=1, the package is built without it and runs in plain torch.
+"""
+
+import os
+import sys
+import tempfile
+from glob import glob
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+FOLDER = "src/learnable_wavelets/kernels/csrc"
+
+
+class BuildKernels(build_ext):
+    """Adds the flags that this compiler takes; without OpenMP the kernels run in one thread."""
+
+    def build_extensions(self) -> None:
+        """Build, with the flags first."""
+        for extension in self.extensions:
+            if self.compiler.compiler_type == "msvc":
+                extension.extra_compile_args += ["/O2", "/std:c11"]
+                continue
+            extension.extra_compile_args += ["-O3", "-std=gnu11", "-Wno-psabi", "-Wno-unknown-pragmas", "-g0"]
+            # Apple's clang has no libomp of its own, and a second copy beside torch's would clash.
+            if sys.platform != "darwin" and self._takes("-fopenmp"):
+                extension.extra_compile_args.append("-fopenmp")
+                extension.extra_link_args.append("-fopenmp")
+        super().build_extensions()
+
+    def _takes(self, flag: str) -> bool:
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder, "probe.c")
+            source.write_text("#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n")
+            try:
+                objects = self.compiler.compile([str(source)], output_dir=folder, extra_postargs=[flag])
+                self.compiler.link_executable(objects, str(Path(folder, "probe")), extra_postargs=[flag])
+            except Exception:  # whatever a compiler raises here, it does not take the flag
+                return False
+        return True
+
+
+kernels = Extension(
+    "learnable_wavelets.kernels._cpu",
+    sources=sorted(glob(f"{FOLDER}/*.c")),
+    depends=sorted(glob(f"{FOLDER}/*.h")),
+    define_macros=[("Py_LIMITED_API", "0x030A0000")],
+    py_limited_api=True,
+    optional=True,
+)
+pure = os.environ.get("LEARNABLE_WAVELETS_PURE", "0") not in ("", "0")
+
+setup(
+    ext_modules=[] if pure else [kernels],
+    cmdclass={"build_ext": BuildKernels},
+    options={} if pure else {"bdist_wheel": {"py_limited_api": "cp310"}},
+)

@@ -1,0 +1,104 @@
+"""The layers against `nn.Linear` and `x.clone()`: what is timed, and the grid of sizes."""
+
+from collections.abc import Callable, Iterator
+from itertools import product
+from math import log2
+from typing import Any, NamedTuple
+
+import pywt
+import torch
+from torch import Tensor, nn
+
+import learnable_wavelets as lw
+
+from ._device import PRECISIONS, matmul_precision
+from ._measure import Call, Clock, Times, measure
+from ._statistics import Spread, ratio, spread
+
+Record = dict[str, Any]
+
+PASSES = ("forward", "training")
+LEVEL = 6
+DENSE, COPY = "nn.Linear", "x.clone()"
+
+
+class Case(NamedTuple):
+    """One point of the grid."""
+
+    step: str  # of PASSES
+    precision: str
+    n: int
+    batch: int
+
+
+def check_layer(name: str) -> str:
+    """`name`, if there is such a layer."""
+    if name != "fastfood" and name not in pywt.wavelist(kind="discrete"):
+        raise ValueError(f"`layers` must be fastfood or names of discrete pywt wavelets such as haar, got {name!r}")
+    return name
+
+
+def make_layer(name: str, n: int, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    """The square layer: `fastfood`, `nn.Linear`, or the wavelet of that name with 6 levels (fewer below n = 64)."""
+    if name == DENSE:
+        return nn.Linear(n, n, device=device, dtype=dtype)
+    if name == "fastfood":
+        return lw.Fastfood(n, n, device=device, dtype=dtype)
+    return lw.WaveletLinear(n, n, device=device, dtype=dtype, wavelet=name, level=min(LEVEL, int(log2(n))))
+
+
+def training_step(layer: nn.Module, x: Tensor) -> Callable[[], tuple[Tensor, ...]]:
+    """Forward and backward pass with the gradients of the input and of every parameter; no optimiser, no loss."""
+    with torch.no_grad():
+        grad = torch.randn_like(layer(x))
+    leaf = x.detach().requires_grad_()
+    wanted = [leaf, *layer.parameters()]
+    return lambda: torch.autograd.grad(layer(leaf), wanted, grad)
+
+
+def candidates(names: tuple[str, ...], case: Case, device: torch.device) -> dict[str, Call]:
+    """What is timed in one case, by name; all on the same input."""
+    dtype = PRECISIONS[case.precision].dtype
+    x = torch.randn(case.batch, case.n, device=device, dtype=dtype)
+    calls: dict[str, Call] = {COPY: x.clone}
+    for name in names:
+        layer = make_layer(name, case.n, device, dtype)
+        calls[name] = training_step(layer, x) if case.step == "training" else _bind(layer, x)
+    return calls
+
+
+def _bind(layer: nn.Module, x: Tensor) -> Call:
+    return lambda: layer(x)
+
+
+def run_case(names: tuple[str, ...], case: Case, device: torch.device, clock: Clock, seconds: float) -> list[Record]:
+    """Measure one case; a record for each candidate."""
+    with torch.set_grad_enabled(case.step == "training"), matmul_precision(case.precision):
+        times = measure(candidates(names, case, device), clock, seconds)
+    return records(case, times)
+
+
+def records(case: Case, times: Times) -> list[Record]:
+    """Median and quartiles of the seconds, of the ratio to `nn.Linear` and to `x.clone()`, for each candidate."""
+    return [{**case._asdict(), "layer": name, **timing(name, times)} for name in times]
+
+
+def timing(name: str, times: Times) -> Record:
+    """The part of a record that every kind of measurement has."""
+    record: Record = {"seconds": as_record(spread(times[name])), "rounds": len(times[name])}
+    if DENSE in times:
+        record["speedup"] = as_record(ratio(times[DENSE], times[name]))
+    if COPY in times:
+        record["copies"] = as_record(ratio(times[name], times[COPY]))
+    return record
+
+
+def as_record(values: Spread) -> dict[str, float]:
+    return values._asdict()
+
+
+def grid(
+    steps: tuple[str, ...], precisions: tuple[str, ...], sizes: tuple[int, ...], batches: tuple[int, ...]
+) -> Iterator[Case]:
+    """The cases in the order in which they are measured and shown."""
+    return (Case(*point) for point in product(steps, precisions, sizes, batches))

@@ -1,0 +1,118 @@
+"""Other packages' transforms, each optional: how it is called, and how its answer reads in our convention."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from types import ModuleType
+from typing import Any
+
+import pywt
+import torch
+from torch import Tensor
+
+from ._measure import Call
+
+Make = Callable[..., Call]
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A way to call a package.
+
+    Attributes:
+        label: the name in the tables.
+        package: the name for pip.
+        module: the name for import.
+        make: from the module, the input and the settings, the call to time.
+        read: its answer as one tensor, as ours would be.
+        note: what differs from ours besides speed.
+        cpu_only: it takes numpy arrays.
+        modes: the signal extensions it knows under pywt's names; empty where there are none.
+    """
+
+    label: str
+    package: str
+    module: str
+    make: Make
+    read: Callable[[Any], Tensor]
+    note: str
+    cpu_only: bool = False
+    modes: tuple[str, ...] = ()
+
+
+def load(peer: Peer, device: torch.device) -> ModuleType | str:
+    """The package, or in words why it cannot be measured."""
+    if peer.cpu_only and device.type != "cpu":
+        return "takes CPU arrays only"
+    try:
+        version(peer.package)
+        return import_module(peer.module)
+    except PackageNotFoundError:
+        return "not installed"
+    except ImportError as error:
+        return f"cannot be imported: {error}"
+
+
+def peer_version(peer: Peer) -> str | None:
+    """The installed version."""
+    try:
+        return version(peer.package)
+    except PackageNotFoundError:
+        return None
+
+
+def _fht_cpu(module: ModuleType, x: Tensor) -> Call:
+    array, threads = x.numpy(), torch.get_num_threads()
+    return lambda: module.fht(array, inplace=False, num_threads=threads)
+
+
+def _fht_cpu_inplace(module: ModuleType, x: Tensor) -> Call:
+    # The first call transforms the data, which is checked; see `_transforms` for how repeated calls stay finite.
+    array, threads = x.clone().numpy(), torch.get_num_threads()
+    return lambda: module.fht(array, num_threads=threads)
+
+
+def _hadamard_transform(module: ModuleType, x: Tensor) -> Call:
+    root = x.shape[-1] ** 0.5
+    return lambda: (module.hadamard_transform(x), root)
+
+
+def _pywt(module: ModuleType, x: Tensor, wavelet: str, mode: str, level: int) -> Call:
+    array, bank = x.numpy(), pywt.Wavelet(wavelet)
+    return lambda: module.wavedec(array, bank, mode=mode, level=level)
+
+
+def _ptwt(module: ModuleType, x: Tensor, wavelet: str, mode: str, level: int) -> Call:
+    bank = pywt.Wavelet(wavelet)
+    return lambda: module.wavedec(x, bank, mode=mode, level=level)
+
+
+def _pytorch_wavelets(module: ModuleType, x: Tensor, wavelet: str, mode: str, level: int) -> Call:
+    transform = module.DWT1DForward(J=level, wave=wavelet, mode=mode).to(device=x.device, dtype=x.dtype)
+    channel = x.unsqueeze(1)
+    return lambda: transform(channel)
+
+
+def _read_bands(answer: tuple[Tensor, list[Tensor]]) -> Tensor:
+    coarse, details = answer
+    return torch.cat([coarse, *reversed(details)], dim=-1).squeeze(1)
+
+
+FWHT = (
+    Peer("fht-cpu", "fht-cpu", "fht_cpu", _fht_cpu, torch.as_tensor,
+         "numpy; not normalised; into a new array, as ours", cpu_only=True),
+    Peer("fht-cpu, in place", "fht-cpu", "fht_cpu", _fht_cpu_inplace, torch.as_tensor,
+         "numpy; not normalised; overwrites its input: half the memory of ours", cpu_only=True),
+    Peer("hadamard-transform", "hadamard-transform", "hadamard_transform", _hadamard_transform,
+         lambda answer: answer[0] * answer[1], "torch; normalised, ours is not here"),
+)  # fmt: skip
+WAVEDEC = (
+    Peer("pywt", "PyWavelets", "pywt", _pywt, lambda answer: torch.cat([torch.as_tensor(c) for c in answer], dim=-1),
+         "numpy; one thread", cpu_only=True, modes=tuple(pywt.Modes.modes)),
+    Peer("ptwt", "ptwt", "ptwt", _ptwt, lambda answer: torch.cat(list(answer), dim=-1),
+         "torch; no periodization (its periodic is another mode)",
+         modes=("zero", "constant", "symmetric", "periodic", "reflect")),
+    Peer("pytorch_wavelets", "pytorch-wavelets", "pytorch_wavelets", _pytorch_wavelets, _read_bands,
+         "torch; wants (batch, channel, n), bands fine to coarse", modes=("zero", "symmetric", "periodization")),
+)  # fmt: skip

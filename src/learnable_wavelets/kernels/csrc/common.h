@@ -1,0 +1,97 @@
+/* Types shared by the kernels, the dispatcher and the Python module. */
+#ifndef LW_COMMON_H
+#define LW_COMMON_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LW_MAX_LEVEL 62
+#define LW_ALIGN 64
+
+enum { LW_OK = 0, LW_NO_MEMORY = 1, LW_BAD_PERM = 2 };
+enum { LW_F32 = 0, LW_F64 = 1, LW_BF16 = 2 };
+enum { LW_HADAMARD = 0, LW_PERIODIZATION = 1, LW_ZERO = 2 };
+enum { LW_DEC_LO = 0, LW_DEC_HI = 1, LW_REC_LO = 2, LW_REC_HI = 3 };
+
+/* A multilevel transform. `len[j]` is the number of approximation coefficients after j levels (len[0] = n). A packed
+ * vector is [A_J, D_J, ..., D_1]: D_j begins at `detail[j]`. `approx[j]` is the place of A_j (0 < j < J) in the buffer
+ * for intermediate approximations. One step of analysis is a[k] = sum_t f[t] x[2k + t + shift], f the reversed
+ * decomposition filter; one step of synthesis is its adjoint, with f the reconstruction filter. */
+typedef struct {
+    int mode, level, taps;
+    int64_t n, m, shift, approx_size;
+    int64_t len[LW_MAX_LEVEL + 1], detail[LW_MAX_LEVEL + 1], approx[LW_MAX_LEVEL + 1];
+} lw_plan;
+
+/* One call of an operator. Parameters and their gradients are float32 or float64; x, y, gy and gx may be bfloat16. A
+ * null pointer among the gradients means that it is not wanted. */
+typedef struct {
+    int64_t rows, in, out, k, n, m;
+    int chunked, wrap, bf16, threads;
+    lw_plan w;
+    double scale;
+    const void *x, *gy, *B, *G, *S, *bias, *filter[4];
+    void *y, *gx, *gB, *gG, *gS, *gbias, *gfilter[4];
+    const int64_t *perm;
+} lw_job;
+
+/* The kernels of one instruction set for one type. */
+typedef struct {
+    int lanes;
+    int (*fwht)(const lw_job *);
+    int (*wavedec)(const lw_job *);
+    int (*waverec)(const lw_job *);
+    int (*wavedec_backward)(const lw_job *);
+    int (*waverec_backward)(const lw_job *);
+    int (*sandwich)(const lw_job *);
+    int (*sandwich_backward)(const lw_job *);
+} lw_kernels;
+
+typedef struct {
+    const char *name;
+    const lw_kernels *f32, *f64;
+} lw_isa;
+
+extern const lw_isa lw_isa_plain, lw_isa_base, lw_isa_avx2, lw_isa_avx512;
+
+/* dispatch.c */
+const lw_isa *lw_isa_current(void);
+const lw_isa *lw_isa_at(int index); /* the usable ones, best first; NULL past the end */
+int lw_isa_force(const char *name); /* NULL: the best one again; returns 0 if the name is not usable */
+int lw_plan_init(lw_plan *p, int mode, int64_t n, int level, int taps); /* 0 if the sizes do not fit together */
+void *lw_alloc(size_t bytes);
+void lw_free(void *p);
+
+static inline int64_t lw_min(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t lw_max(int64_t a, int64_t b) { return a > b ? a : b; }
+
+/* Which instruction sets this compiler can be asked for. Shuffles need GCC 12 or clang; anything else gets plain C. */
+#ifdef __has_builtin
+#if __has_builtin(__builtin_shufflevector) && __has_builtin(__builtin_convertvector)
+#define LW_HAVE_VECTORS 1
+#endif
+#endif
+#if defined(LW_HAVE_VECTORS) && defined(__x86_64__)
+#define LW_HAVE_X86 1
+#endif
+
+#if defined(__clang__)
+#define LW_UNROLL _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#define LW_UNROLL _Pragma("GCC unroll 16")
+#else
+#define LW_UNROLL
+#endif
+
+#if defined(__GNUC__) || defined(__clang__)
+#define LW_INLINE static inline __attribute__((always_inline, unused))
+#define LW_LOCAL static __attribute__((unused))
+#else
+#define LW_INLINE static inline
+#define LW_LOCAL static
+#define __restrict__ __restrict
+#endif
+
+#endif

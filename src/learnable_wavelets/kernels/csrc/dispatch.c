@@ -1,0 +1,89 @@
+/* The choice of the instruction set, at run time, and the sizes of a multilevel transform. */
+#include "common.h"
+#ifdef _MSC_VER
+#include <malloc.h>
+#endif
+
+static const lw_isa *lw_usable[5];
+static const lw_isa *lw_chosen;
+
+static void lw_find(void) {
+    int count = 0;
+#ifdef LW_HAVE_X86
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma"))
+        lw_usable[count++] = &lw_isa_avx512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) lw_usable[count++] = &lw_isa_avx2;
+#endif
+#ifdef LW_HAVE_VECTORS
+    lw_usable[count++] = &lw_isa_base;
+#endif
+    lw_usable[count++] = &lw_isa_plain;
+    lw_usable[count] = NULL;
+    lw_chosen = lw_usable[0];
+}
+
+const lw_isa *lw_isa_at(int index) {
+    if (!lw_chosen) lw_find();
+    return lw_usable[index];
+}
+
+const lw_isa *lw_isa_current(void) {
+    if (!lw_chosen) lw_find();
+    return lw_chosen;
+}
+
+int lw_isa_force(const char *name) {
+    for (int i = 0; lw_isa_at(i); i++)
+        if (!name || strcmp(name, lw_isa_at(i)->name) == 0) {
+            lw_chosen = lw_isa_at(i);
+            return 1;
+        }
+    return 0;
+}
+
+int lw_plan_init(lw_plan *p, int mode, int64_t n, int level, int taps) {
+    memset(p, 0, sizeof *p);
+    p->mode = mode, p->n = p->m = n, p->len[0] = n;
+    if (n < 1 || n > ((int64_t)1 << 40)) return 0;
+    if (mode == LW_HADAMARD) return (n & (n - 1)) == 0;
+    if (mode != LW_PERIODIZATION && mode != LW_ZERO) return 0;
+    if (level < 0 || level > LW_MAX_LEVEL || taps < 0 || taps > 1 << 20) return 0;
+    p->level = level, p->taps = taps;
+    if (level == 0) return 1;
+    if (taps < 2 || taps % 2) return 0;
+    p->shift = mode == LW_PERIODIZATION ? 1 - taps / 2 : 2 - taps;
+    p->m = 0;
+    for (int j = 1; j <= level; j++) {
+        if (mode == LW_PERIODIZATION && p->len[j - 1] % 2) return 0;
+        p->len[j] = mode == LW_PERIODIZATION ? p->len[j - 1] / 2 : (p->len[j - 1] + taps - 1) / 2;
+        p->m += p->len[j];
+        if (j < level) {
+            p->approx[j] = p->approx_size;
+            p->approx_size += (p->len[j] + 15) / 16 * 16; /* every buffer stays aligned */
+        }
+    }
+    int64_t at = p->len[level];
+    p->m += at;
+    for (int j = level; j >= 1; j--) p->detail[j] = at, at += p->len[j];
+    return 1;
+}
+
+void *lw_alloc(size_t bytes) {
+    bytes = (bytes + LW_ALIGN) / LW_ALIGN * LW_ALIGN; /* never nothing */
+#ifdef _MSC_VER
+    return _aligned_malloc(bytes, LW_ALIGN);
+#else
+    void *p = NULL;
+    return posix_memalign(&p, LW_ALIGN, bytes) ? NULL : p;
+#endif
+}
+
+void lw_free(void *p) {
+#ifdef _MSC_VER
+    _aligned_free(p);
+#else
+    free(p);
+#endif
+}

@@ -1,0 +1,179 @@
+/* Runs an operator over its rows: whole tiles, then what is left over, in threads.
+ * The work is cut into chunks by the sizes alone. Each chunk sums the gradients of the parameters over its rows, in order,
+ * and the chunks' sums are added in order: the result depends neither on the number of threads nor on their timing. */
+
+typedef void (*NAME(unit))(const NAME(call) *, int64_t row, int nrows, void *room, T *scratch, T *part);
+
+#define LW_CHUNKS 32
+
+/* Values of the input below which a second thread costs more than it brings. */
+#define LW_THREAD_WORK 16384
+
+/* Fewer left-over rows than this are done one by one. */
+#define LW_FULL_ENOUGH ((LANES + 1) / 2)
+
+LW_LOCAL void NAME(sum_parts)(const NAME(call) *call, const T *parts, int64_t chunks, T *total) {
+    for (int64_t i = 0; i < call->part_size; i++) {
+        double s = 0;
+        for (int64_t c = 0; c < chunks; c++) s += parts[c * call->part_size + i];
+        total[i] = (T)s;
+    }
+}
+
+LW_LOCAL int NAME(run)(const NAME(call) *call, NAME(unit) tile, NAME(unit) single, int64_t room, T *total) {
+    const lw_job *job = call->job;
+    int64_t tiles = 0, singles = job->rows;
+#if LANES > 1
+    tiles = job->rows / LANES, singles = job->rows % LANES;
+    if (singles >= LW_FULL_ENOUGH) tiles++, singles = 0;
+#endif
+    int64_t units = tiles + singles, chunks = lw_min(units, LW_CHUNKS);
+    int64_t parts_size = call->part_size * chunks;
+    T *parts = call->part_size ? lw_alloc((size_t)parts_size * sizeof(T)) : NULL;
+    if (call->part_size && !parts) return LW_NO_MEMORY;
+    int status = LW_OK;
+    size_t room_bytes = ((size_t)room * (tiles ? sizeof(vec) : sizeof(T)) + 63) / 64 * 64;
+    size_t scratch_bytes = (size_t)call->scratch_size * sizeof(T) + 4 * (size_t)job->w.taps * sizeof(vec);
+    int64_t work = job->rows * (job->k ? job->k : 1) * job->w.n / LW_THREAD_WORK;
+    int threads = (int)lw_max(1, lw_min(job->threads, lw_min(chunks, work)));
+#ifdef _OPENMP
+#pragma omp parallel num_threads(threads) if (threads > 1)
+#endif
+    {
+        char *room_here = lw_alloc(room_bytes + scratch_bytes + 64);
+        T *scratch = (T *)(room_here + room_bytes);
+        if (!room_here) {
+#ifdef _OPENMP
+#pragma omp atomic write
+#endif
+            status = LW_NO_MEMORY;
+        }
+#ifdef _OPENMP
+#pragma omp for schedule(dynamic, 1)
+#endif
+        for (int64_t chunk = 0; chunk < chunks; chunk++) {
+            T *part = parts ? parts + chunk * call->part_size : NULL;
+            if (!room_here) continue;
+            if (part) memset(part, 0, (size_t)call->part_size * sizeof(T));
+            for (int64_t i = chunk * units / chunks; i < (chunk + 1) * units / chunks; i++) {
+                if (i < tiles)
+                    tile(call, i * LANES, (int)lw_min(LANES, job->rows - i * LANES), room_here, scratch, part);
+                else
+                    single(call, tiles * LANES + (i - tiles), 1, room_here, scratch, part);
+            }
+        }
+        lw_free(room_here);
+    }
+    (void)threads;
+    if (status == LW_OK && parts) NAME(sum_parts)(call, parts, chunks, total);
+    lw_free(parts);
+    return status;
+}
+
+/* Copies the filters, turned as the kernels want them, and reserves what a backward pass needs. */
+LW_LOCAL int NAME(begin)(NAME(call) *call, const lw_job *job, T **total) {
+    int64_t taps = job->w.taps, longest = lw_max(lw_max(job->w.n, job->w.m), taps);
+    memset(call, 0, sizeof *call);
+    call->job = job;
+    /* two halves of a row, or the edges of a tile */
+    call->scratch_size = NAME(round_up)(lw_max(2 * (longest + taps + 4 * LANES), (8 * taps + 16) * LANES));
+    call->f = lw_alloc((size_t)(4 * taps + 1) * sizeof(T));
+    if (!call->f) return LW_NO_MEMORY;
+    for (int i = 0; i < 4; i++)
+        for (int64_t t = 0; job->filter[i] && t < taps; t++)
+            call->f[i * taps + t] = ((const T *)job->filter[i])[i < LW_REC_LO ? taps - 1 - t : t];
+    int64_t at = 0;
+    call->at_G = at, at += job->gG ? job->k * job->m : 0;
+    call->at_B = at, at += job->gB ? (job->chunked ? 1 : job->k) * job->in : 0;
+    call->at_S = at, at += job->gS ? job->out : 0;
+    call->at_bias = at, at += job->gbias ? job->out : 0;
+    for (int i = 0; i < 4; i++) call->filter_grads |= job->gfilter[i] != NULL;
+    call->at_filter = at, at += call->filter_grads ? 4 * taps : 0;
+    call->input_grads = job->gx || job->gB || job->gfilter[LW_DEC_LO] || job->gfilter[LW_DEC_HI];
+    call->part_size = at;
+    *total = at ? lw_alloc((size_t)at * sizeof(T)) : NULL;
+    return at && !*total ? LW_NO_MEMORY : LW_OK;
+}
+
+LW_LOCAL void NAME(hand_out)(void *to, const T *from, int64_t count) {
+    if (to) memcpy(to, from, (size_t)count * sizeof(T));
+}
+
+LW_LOCAL int NAME(finish)(NAME(call) *call, T *total, int status) {
+    const lw_job *job = call->job;
+    int64_t taps = job->w.taps;
+    if (status == LW_OK && total) {
+        NAME(hand_out)(job->gG, total + call->at_G, job->k * job->m);
+        NAME(hand_out)(job->gB, total + call->at_B, (job->chunked ? 1 : job->k) * job->in);
+        NAME(hand_out)(job->gS, total + call->at_S, job->out);
+        NAME(hand_out)(job->gbias, total + call->at_bias, job->out);
+        for (int i = 0; i < 4; i++)
+            for (int64_t t = 0; job->gfilter[i] && t < taps; t++)
+                ((T *)job->gfilter[i])[i < LW_REC_LO ? taps - 1 - t : t] = total[call->at_filter + i * taps + t];
+    }
+    lw_free(total);
+    lw_free(call->f);
+    lw_free(call->inverse);
+    lw_free(call->G_inverse);
+    return status;
+}
+
+/* Every index once: fills `inverse`. Otherwise (or, when it is not wanted, if an index is out of range) LW_BAD_PERM. */
+LW_LOCAL int NAME(check_perm)(const lw_job *job, int64_t *inverse) {
+    uint64_t bad = 0;
+    for (int64_t i = 0; i < job->k * job->m; i++) bad |= (uint64_t)job->perm[i] >= (uint64_t)job->m;
+    if (bad) return LW_BAD_PERM;
+    if (!inverse) return LW_OK;
+    memset(inverse, 0xff, (size_t)(job->k * job->m) * sizeof *inverse);
+    for (int64_t b = 0; b < job->k; b++)
+        for (int64_t i = 0; i < job->m; i++) inverse[b * job->m + job->perm[b * job->m + i]] = i;
+    for (int64_t i = 0; i < job->k * job->m; i++) bad |= inverse[i] < 0;
+    return bad ? LW_BAD_PERM : LW_OK;
+}
+
+LW_LOCAL int NAME(operate)(const lw_job *job, NAME(unit) tile, NAME(unit) single, int64_t room, int permuted) {
+    NAME(call) call;
+    T *total = NULL;
+    int backward = job->gy != NULL;
+    int status = NAME(begin)(&call, job, &total);
+    if (status == LW_OK && permuted && backward) {
+        call.inverse = lw_alloc((size_t)(job->k * job->m) * sizeof(int64_t));
+        call.G_inverse = lw_alloc((size_t)(job->k * job->m) * sizeof(T));
+        if (!call.inverse || !call.G_inverse) status = LW_NO_MEMORY;
+    }
+    if (status == LW_OK && permuted) status = NAME(check_perm)(job, call.inverse);
+    for (int64_t b = 0; status == LW_OK && call.inverse && b < job->k; b++)
+        for (int64_t i = b * job->m; i < (b + 1) * job->m; i++)
+            call.G_inverse[i] = ((const T *)job->G)[b * job->m + call.inverse[i]];
+    if (status == LW_OK) status = NAME(run)(&call, tile, single, room, total);
+    return NAME(finish)(&call, total, status);
+}
+
+#if LANES > 1
+#define LW_TILE(x) LW_CAT(x##_tile, SUFFIX)
+#else
+#define LW_TILE(x) LW_CAT(x##_row, SUFFIX)
+#endif
+
+LW_LOCAL int64_t NAME(transform_room)(const lw_plan *w) {
+    return NAME(round_up)(w->n) + NAME(round_up)(w->m) + NAME(round_up)(w->approx_size);
+}
+
+LW_LOCAL int NAME(wavedec)(const lw_job *job) {
+    return NAME(operate)(job, LW_TILE(wavedec_unit), NAME(wavedec_unit_row), NAME(transform_room)(&job->w), 0);
+}
+LW_LOCAL int NAME(waverec)(const lw_job *job) {
+    return NAME(operate)(job, LW_TILE(waverec_unit), NAME(waverec_unit_row), NAME(transform_room)(&job->w), 0);
+}
+LW_LOCAL int NAME(wavedec_backward)(const lw_job *job) {
+    return NAME(operate)(job, LW_TILE(wavedec_back_unit), NAME(wavedec_back_unit_row), NAME(transform_room)(&job->w), 0);
+}
+LW_LOCAL int NAME(waverec_backward)(const lw_job *job) {
+    return NAME(operate)(job, LW_TILE(waverec_back_unit), NAME(waverec_back_unit_row), NAME(transform_room)(&job->w), 0);
+}
+LW_LOCAL int NAME(sandwich)(const lw_job *job) {
+    return NAME(operate)(job, LW_TILE(sandwich_unit), NAME(sandwich_unit_row), NAME(sandwich_room_row)(job), 1);
+}
+LW_LOCAL int NAME(sandwich_backward)(const lw_job *job) {
+    return NAME(operate)(job, LW_TILE(sandwich_back_unit), NAME(sandwich_back_unit_row), NAME(sandwich_room_row)(job), 1);
+}

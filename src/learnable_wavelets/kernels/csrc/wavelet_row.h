@@ -1,0 +1,115 @@
+/* The same three steps on one row in memory, vectorised along the row. The signal is first split into its even and odd
+ * entries, extended beyond both ends (periodically or by zeros), so that every tap is a contiguous load:
+ *   p[s] = x[s + o],  even[k] = p[2k],  odd[k] = p[2k + 1],  a[k] = sum_u lo[2u] even[k + u] + lo[2u + 1] odd[k + u].
+ * `scratch` holds two such halves; their ends are padded with zeros up to whole vectors. */
+
+LW_INLINE int64_t NAME(half_size)(int64_t count, int taps) { return count + taps / 2 + 2 * LANES; }
+
+LW_INLINE T NAME(value_at)(const T *x, int64_t i, int64_t n, int periodic) {
+    i = NAME(wrap_index)(i, n, periodic);
+    return i < 0 ? 0 : x[i];
+}
+
+LW_LOCAL void NAME(split)(const T *x, int64_t n, int64_t o, int64_t count, int periodic, T *even, T *odd, int64_t size) {
+    int64_t from = lw_min(count, lw_max(0, NAME(half_up)(-o)));
+    int64_t to = lw_max(from, lw_min(count, NAME(half_down)(n - o)));
+    for (int64_t k = 0; k < from; k++) {
+        even[k] = NAME(value_at)(x, 2 * k + o, n, periodic);
+        odd[k] = NAME(value_at)(x, 2 * k + 1 + o, n, periodic);
+    }
+    int64_t k = from;
+    for (; k + LANES <= to; k += LANES) {
+        vec v = NAME(loadu)(x + 2 * k + o), w = NAME(loadu)(x + 2 * k + o + LANES);
+        NAME(storeu)(even + k, EVEN(v, w));
+        NAME(storeu)(odd + k, ODD(v, w));
+    }
+    for (; k < count; k++) {
+        even[k] = NAME(value_at)(x, 2 * k + o, n, periodic);
+        odd[k] = NAME(value_at)(x, 2 * k + 1 + o, n, periodic);
+    }
+    for (; k < size; k++) even[k] = odd[k] = 0;
+}
+
+LW_LOCAL void NAME(analysis_row)(const T *x, int64_t n, T *a, T *d, int64_t M, const T *lo, const T *hi, int taps,
+                                 int64_t o, int periodic, T *scratch) {
+    int64_t size = NAME(half_size)(M, taps);
+    T *even = scratch, *odd = scratch + size;
+    NAME(split)(x, n, o, M + taps / 2 - 1, periodic, even, odd, size);
+    for (int64_t k = 0; k < M; k += LANES) {
+        vec sa = NAME(zero)(), sd = sa, ta = sa, td = sa;
+        for (int u = 0; u < taps / 2; u++) {
+            vec e = NAME(loadu)(even + k + u), f = NAME(loadu)(odd + k + u);
+            sa += e * lo[2 * u], ta += f * lo[2 * u + 1];
+            sd += e * hi[2 * u], td += f * hi[2 * u + 1];
+        }
+        if (k + LANES <= M) {
+            NAME(storeu)(a + k, sa + ta);
+            NAME(storeu)(d + k, sd + td);
+        } else {
+            NAME(store_part)(a, k, sa + ta, M - k, 0);
+            NAME(store_part)(d, k, sd + td, M - k, 0);
+        }
+    }
+}
+
+/* s[j] = a[first + j], extended; the pad is zero */
+LW_LOCAL void NAME(extend)(const T *a, int64_t M, int64_t first, int64_t count, int periodic, T *s, int64_t size) {
+    int64_t from = lw_min(count, lw_max(0, -first)), to = lw_max(from, lw_min(count, M - first));
+    for (int64_t j = 0; j < from; j++) s[j] = NAME(value_at)(a, first + j, M, periodic);
+    if (to > from) memcpy(s + from, a + first + from, (size_t)(to - from) * sizeof(T));
+    for (int64_t j = to; j < count; j++) s[j] = NAME(value_at)(a, first + j, M, periodic);
+    for (int64_t j = count; j < size; j++) s[j] = 0;
+}
+
+LW_LOCAL void NAME(synthesis_row)(const T *a, const T *d, int64_t M, T *y, int64_t n, const T *lo, const T *hi, int taps,
+                                  int64_t o, int periodic, T *scratch) {
+    int half = taps / 2;
+    int64_t first = NAME(half_down)(-o), count = NAME(half_down)(n - 1 - o) - first + 1;
+    int64_t size = NAME(half_size)(count, taps);
+    T *sa = scratch, *sd = scratch + size;
+    NAME(extend)(a, M, first - (half - 1), count + half - 1, periodic, sa, size);
+    NAME(extend)(d, M, first - (half - 1), count + half - 1, periodic, sd, size);
+    for (int64_t q = 0; q < count; q += LANES) {
+        vec e = NAME(zero)(), f = e, g = e, h = e;
+        const T *pa = sa + q + half - 1, *pd = sd + q + half - 1;
+        for (int u = 0; u < half; u++) {
+            vec va = NAME(loadu)(pa - u), vd = NAME(loadu)(pd - u);
+            e += va * lo[2 * u], f += va * lo[2 * u + 1];
+            g += vd * hi[2 * u], h += vd * hi[2 * u + 1];
+        }
+        e += g, f += h;
+        int64_t i = 2 * (first + q) + o; /* the place of e's first value */
+        if (i >= 0 && i + 2 * LANES <= n) {
+            NAME(storeu)(y + i, ZIPLO(e, f));
+            NAME(storeu)(y + i + LANES, ZIPHI(e, f));
+        } else {
+            T te[LANES], tf[LANES];
+            NAME(storeu)(te, e);
+            NAME(storeu)(tf, f);
+            for (int l = 0; l < LANES; l++, i += 2) {
+                if (i >= 0 && i < n) y[i] = te[l];
+                if (i + 1 >= 0 && i + 1 < n) y[i + 1] = tf[l];
+            }
+        }
+    }
+}
+
+/* glo and ghi: one vector a tap, to be summed over its lanes at the end */
+LW_LOCAL void NAME(correlate_row)(const T *a, const T *d, int64_t M, const T *x, int64_t n, vec *glo, vec *ghi, int taps,
+                                  int64_t o, int periodic, T *scratch) {
+    int64_t size = NAME(half_size)(M, taps);
+    T *even = scratch, *odd = scratch + size;
+    NAME(split)(x, n, o, M + taps / 2 - 1, periodic, even, odd, size);
+    for (int u = 0; u < taps / 2; u++) {
+        vec l0 = glo[2 * u], l1 = glo[2 * u + 1], h0 = ghi[2 * u], h1 = ghi[2 * u + 1];
+        for (int64_t k = 0; k < M; k += LANES) {
+            int whole = k + LANES <= M;
+            vec va = whole ? NAME(loadu)(a + k) : NAME(load_part)(a, k, M - k, 0);
+            vec vd = whole ? NAME(loadu)(d + k) : NAME(load_part)(d, k, M - k, 0);
+            vec e = NAME(loadu)(even + k + u), f = NAME(loadu)(odd + k + u);
+            l0 += va * e, l1 += va * f;
+            h0 += vd * e, h1 += vd * f;
+        }
+        glo[2 * u] = l0, glo[2 * u + 1] = l1, ghi[2 * u] = h0, ghi[2 * u + 1] = h1;
+    }
+}

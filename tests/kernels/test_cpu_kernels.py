@@ -1,0 +1,176 @@
+"""Every CPU kernel against its twin in float64: values, every gradient, awkward sizes, every instruction set."""
+
+import pytest
+import torch
+
+from learnable_wavelets.kernels import _cpu, reference
+from learnable_wavelets.kernels import _cpu_calls as cpu
+
+from .cases import LAYOUTS, sandwich_arguments, unrelated_bank
+
+pytestmark = pytest.mark.usefixtures("uninitialised_is_nan")
+
+TOLERANCE = {torch.float64: 1e-12, torch.float32: 2e-5, torch.bfloat16: 2e-2}
+DTYPES = list(TOLERANCE)
+# width, levels: multiples of 2**level, filters longer than the signal among them
+WIDTHS = [(64, 3), (12, 2), (6, 1), (4, 2), (2, 1), (64, 0), (1000, 3)]
+TAPS = {2: 64, 4: 4, 6: 12, 12: 1000, 20: 6}
+
+
+def assert_close(ours, exact, dtype, what=""):
+    exact = exact.detach()
+    assert ours.shape == exact.shape, what
+    scale = max(1.0, float(exact.abs().max())) if exact.numel() else 1.0
+    error = float((ours.double() - exact).abs().max()) / scale if exact.numel() else 0.0
+    assert error < TOLERANCE[dtype], (what, error)  # a NaN that was left standing fails too
+
+
+def leaf(tensor):
+    return None if tensor is None else tensor.double().requires_grad_()
+
+
+def gradients(y, grad, leaves):
+    """Zeros for what has no effect."""
+    live = [t for t in leaves if t is not None]
+    found = iter(torch.autograd.grad((y * grad.double()).sum(), live, allow_unused=True, materialize_grads=True))
+    return [None if t is None else next(found) for t in leaves]
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("n", [1, 2, 4, 8, 32, 64, 512, 4096, 32768])
+def test_fwht(isa, n, dtype):
+    for rows in (1, 3, 17) if n < 1000 else (1, 3):
+        x = torch.randn(rows, n).to(dtype)
+        exact = reference.hadamard_transform(x.double()) * n**-0.5
+        assert_close(cpu.fwht(x, n**-0.5), exact, dtype)
+        odd = torch.empty(rows * n + 1, dtype=dtype)[1:].view(rows, n)  # not aligned to a vector
+        assert_close(cpu.fwht(odd.copy_(x), n**-0.5), exact, dtype, "unaligned")
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("taps", TAPS)
+@pytest.mark.parametrize("mode", ["periodization", "zero"])
+def test_transforms(isa, mode, taps, dtype):
+    real = torch.float32 if dtype == torch.bfloat16 else dtype
+    for n, level in [*WIDTHS, *([(1, 1), (7, 2), (33, 3)] if mode == "zero" else [])]:
+        for rows in [1, 2, 17] if n < 90 else [3, 17]:
+            lo, hi, rec_lo, rec_hi = unrelated_bank(taps, real)
+            lengths = list(reference.coeff_lengths(n, taps, mode, level))
+
+            def analysis(x, lo, hi, level=level):
+                return torch.cat(reference.analyse(x, lo, hi, mode, level), -1)
+
+            def synthesis(c, lo, hi, n=n, lengths=lengths):
+                return reference.synthesise(c.split(lengths, -1), lo, hi, mode)[..., :n]
+
+            def fast_analysis(x, lo, hi, level=level, lengths=lengths):
+                return cpu.wavedec(x, lo, hi, sum(lengths), mode, level)
+
+            def fast_synthesis(c, lo, hi, n=n, level=level):
+                return cpu.waverec(c, lo, hi, n, mode, level)
+
+            for name, twin, kernel, inputs in (
+                ("wavedec", analysis, fast_analysis, (torch.randn(rows, n).to(dtype), lo, hi)),
+                ("waverec", synthesis, fast_synthesis, (torch.randn(rows, sum(lengths)).to(dtype), rec_lo, rec_hi)),
+            ):
+                leaves = [leaf(t) for t in inputs]
+                exact = twin(*leaves)
+                at = (name, rows, n, level)
+                assert_close(kernel(*inputs), exact, dtype, at)
+                grad = torch.randn(exact.shape).to(dtype)
+                ours = cpu.transform_backward(name, grad, *inputs, n, mode, level, [True] * 3)
+                for place, (o, e) in enumerate(zip(ours, gradients(exact, grad, leaves), strict=True)):
+                    assert_close(o, e, real if place else dtype, (*at, place))
+
+
+def check_sandwich(rows, layout, mode, level, taps, bias, dtype):
+    arguments = sandwich_arguments(rows, layout, mode, level, taps, bias, dtype)
+    x, diag_in, permutation, diag_mid, diag_out, added, bank, *shape = arguments
+    real = diag_out.dtype
+    leaves = [leaf(t) for t in (x, diag_in, diag_mid, diag_out, added, *bank)]
+    xd, bd, gd, sd, added_d, *bank_d = leaves
+    exact = reference.sandwich(xd, bd, permutation, gd, sd, added_d, bank_d, *shape)
+    y = cpu.sandwich(*arguments)
+    assert_close(y, exact, dtype, (rows, layout))
+    grad = torch.randn(rows, layout.out_features).to(dtype)
+    needs = [t is not None for t in leaves]
+    ours = cpu.sandwich_backward(grad, *arguments, needs)
+    for place, (o, e) in enumerate(zip(ours, gradients(exact, grad, leaves), strict=True)):
+        if e is not None:
+            assert_close(o, e, real if place else dtype, (rows, layout, place))
+    for place in range(9):  # each gradient asked for alone is the same
+        alone = cpu.sandwich_backward(grad, *arguments, [needed and i == place for i, needed in enumerate(needs)])
+        if needs[place]:
+            assert torch.equal(alone[place], ours[place]), (layout, place)
+        assert all(a.numel() == 0 for i, a in enumerate(alone) if i != place)
+    return arguments, y, grad, needs, ours
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_hadamard_sandwich(isa, layout, dtype):
+    for n in [2, 4, 16, 1024]:
+        for rows in [1, 2, 3, 15, 16, 17, 33] if n == 16 else [1, 17]:
+            check_sandwich(rows, LAYOUTS[layout](n), "hadamard", 0, 0, rows % 2 == 0, dtype)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("mode", ["periodization", "zero"])
+def test_wavelet_sandwich(isa, layout, dtype, mode):
+    taps = iter([2, 4, 6, 12, 20, 2, 8] * 10)
+    for n, level in WIDTHS:
+        for rows in [1, 2, 3, 15, 16, 17, 33] if n == 12 else [1, 17]:
+            check_sandwich(rows, LAYOUTS[layout](n), mode, level, next(taps), rows % 2 == 0, dtype)
+
+
+@pytest.mark.parametrize(("mode", "level"), [("hadamard", 0), ("periodization", 6)])
+def test_results_do_not_depend_on_the_number_of_threads(isa, two_threads, mode, level):
+    """Large enough for two threads, and to leave the second-level cache."""
+    for rows in (2, 37):
+        layout = LAYOUTS["square"](1 << 14)
+        arguments, y, grad, needs, ours = check_sandwich(rows, layout, mode, level, 6, True, torch.float32)
+        torch.set_num_threads(1)
+        assert torch.equal(cpu.sandwich(*arguments), y)
+        again = cpu.sandwich_backward(grad, *arguments, needs)
+        assert all(torch.equal(a, o) for a, o in zip(again, ours, strict=True))
+        torch.set_num_threads(2)
+
+
+@pytest.mark.parametrize("mode", ["hadamard", "zero"])
+def test_no_rows(isa, mode):
+    arguments = sandwich_arguments(0, LAYOUTS["square"](16), mode, 2, 4, True, torch.float32)
+    assert cpu.sandwich(*arguments).shape == (0, 16)
+    needs = [True] * 5 + [mode != "hadamard"] * 4
+    grads = cpu.sandwich_backward(torch.zeros(0, 16), *arguments, needs)
+    assert all((g == 0).all() for g in grads)
+    assert cpu.fwht(torch.zeros(0, 8), 1.0).shape == (0, 8)
+
+
+def test_the_extension_refuses_what_would_leave_its_memory():
+    arguments = list(sandwich_arguments(3, LAYOUTS["square"](16), "periodization", 2, 4, True, torch.float32))
+    wrong = arguments.copy()
+    wrong[2] = arguments[2] + 1
+    with pytest.raises(ValueError, match="perm"):
+        cpu.sandwich(*wrong)
+    with pytest.raises(ValueError, match="perm"):
+        cpu.sandwich_backward(arguments[0], *wrong, [True] * 9)
+    with pytest.raises(ValueError, match="do not fit"):
+        cpu.sandwich(*arguments[:-1], 5)
+    wrong = arguments.copy()
+    wrong[0], wrong[7] = torch.zeros(3, 17), arguments[7]._replace(in_features=17)
+    with pytest.raises(ValueError, match="more inputs"):
+        cpu.sandwich(*wrong)
+    with pytest.raises(ValueError, match="power of two"):
+        cpu.fwht(torch.zeros(2, 6), 1.0)
+    x, (lo, hi, *_) = torch.zeros(3, 16), arguments[6]
+    with pytest.raises(ValueError, match="do not fit"):
+        cpu.wavedec(x, lo[:3], hi[:3], 20, "zero", 1)
+    with pytest.raises(ValueError, match="missing or not aligned"):
+        _cpu.wavedec(0, x.data_ptr(), 3, 16, 1, 1, 4, lo.data_ptr(), hi.data_ptr(), 0, 1)
+    with pytest.raises(ValueError, match="missing or not aligned"):
+        _cpu.wavedec(x.data_ptr() + 1, x.data_ptr(), 2, 16, 1, 1, 4, lo.data_ptr(), hi.data_ptr(), 0, 1)
+    with pytest.raises(TypeError, match="takes 7 arguments"):
+        _cpu.fwht(1, 2)
+    with pytest.raises(ValueError, match="isas"):
+        _cpu.isa("no such instruction set")

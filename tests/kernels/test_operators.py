@@ -1,0 +1,85 @@
+"""The operators as torch sees them: schemas, fakes, autograd, export, memory."""
+
+import pytest
+import torch
+from torch.library import opcheck
+
+from learnable_wavelets import Fastfood, FilterBank, WaveletLinear
+from learnable_wavelets.functional import fwht, wavedec
+from learnable_wavelets.kernels import use_backend
+
+from .cases import LAYOUTS, sandwich_arguments
+
+OPS = torch.ops.learnable_wavelets
+BANK = [f.requires_grad_() for f in FilterBank.from_wavelet("bior2.2", dtype=torch.float64)]
+
+
+@pytest.fixture
+def signal():
+    return torch.randn(3, 64, dtype=torch.float64, requires_grad=True)
+
+
+def flat(arguments):
+    """As the schema has them: the four filters side by side, the layout as integers."""
+    *tensors, bank, layout, mode, level = arguments
+    return (*tensors, *bank, [int(v) for v in layout], mode, level)
+
+
+def check(operator, arguments):
+    results = opcheck(operator, arguments)
+    assert set(results.values()) == {"SUCCESS"}, results
+
+
+def test_opcheck_of_the_transforms(signal):
+    check(OPS.fwht, (signal, 0.5))
+    check(OPS.wavedec, (signal, *BANK[:2], "zero", 2))
+    packed = OPS.wavedec(signal, *BANK[:2], "zero", 2).detach()
+    check(OPS.waverec, (packed.clone().requires_grad_(), *BANK[2:], 64, "zero", 2))
+    constants = [f.detach() for f in BANK]
+    check(OPS.wavedec_backward, (packed, signal.detach(), *constants[:2], "zero", 2, [True, False, True]))
+    check(OPS.waverec_backward, (signal.detach(), packed, *constants[2:], 64, "zero", 2, [False, True, True]))
+
+
+@pytest.mark.parametrize("layout", ["square", "wide", "narrow", "wide, cut"])
+@pytest.mark.parametrize("mode", ["hadamard", "periodization", "zero"])
+def test_opcheck_of_the_sandwich(layout, mode):
+    made = flat(sandwich_arguments(3, LAYOUTS[layout](16), mode, 2, 4, layout != "wide", torch.float64))
+    check(OPS.sandwich, tuple(v.requires_grad_() if torch.is_tensor(v) and v.is_floating_point() else v for v in made))
+    fixed = tuple(v.detach() if torch.is_tensor(v) else v for v in made)
+    needs = [True, False, True, True, fixed[5] is not None, *([mode != "hadamard"] * 4)]
+    grad = torch.randn(3, fixed[4].shape[0], dtype=torch.float64)
+    check(OPS.sandwich_backward, (grad, *fixed, needs))
+
+
+@pytest.mark.parametrize("make", [lambda: WaveletLinear(20, 33), lambda: Fastfood(20, 33)], ids=["wavelet", "fastfood"])
+def test_export(make):
+    layer, x = make(), torch.randn(4, 20)
+    exported = torch.export.export(layer, (x,))
+    assert any(node.target is OPS.sandwich.default for node in exported.graph.nodes)
+    assert torch.equal(exported.module()(x), layer(x))
+
+
+def test_second_derivatives_go_through_the_twin(signal):
+    with use_backend("cpu"):
+        x = signal[:, :8].detach().requires_grad_()
+        layer = WaveletLinear(8, 6, wavelet="bior1.3", dtype=torch.float64)
+        assert torch.autograd.gradgradcheck(layer, (x,))
+        assert torch.autograd.gradgradcheck(fwht, (x,))
+        assert torch.autograd.gradgradcheck(lambda x, *bank: wavedec(x, FilterBank(*bank), "zero", 1), (signal, *BANK))
+
+
+@pytest.mark.parametrize("kind", [WaveletLinear, Fastfood])
+def test_only_the_input_is_kept_for_backward(kind):
+    layer = kind(256, 256)
+    x = torch.randn(64, 256, requires_grad=True)
+    own = {p.data_ptr() for p in (*layer.parameters(), *layer.buffers())}
+    kept = {}
+
+    def keep(tensor):
+        if tensor.data_ptr() not in own:
+            kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
+        layer(x)
+    assert kept == {x.untyped_storage().data_ptr(): x.numel() * 4}
