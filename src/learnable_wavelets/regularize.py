@@ -52,7 +52,7 @@ def wavelet_losses(model: nn.Module) -> dict[str, dict[str, Tensor]]:
         model: any module.
 
     Returns:
-        For each distinct bank `{"perfect_reconstruction": ..., "alias_cancellation": ...}`, under the name it has in
+        For each distinct bank its terms, `perfect_reconstruction` and `alias_cancellation`, under the name it has in
         `model.named_modules()` without the `_orig_mod` of a compiled and the `module` of a wrapped model.
 
     Raises:

@@ -52,7 +52,8 @@ class OrthogonalWaveletFilter(WaveletFilter):
 
     References:
         Vaidyanathan and Hoang, *Lattice structures for optimal design and robust implementation of two-channel
-        perfect-reconstruction QMF banks*, IEEE Trans. ASSP 36(1), 1988, doi 10.1109/29.1491.
+        perfect-reconstruction QMF banks*, IEEE Trans. ASSP 36(1), 1988,
+        [doi 10.1109/29.1491](https://doi.org/10.1109/29.1491).
     """
 
     sign: Tensor

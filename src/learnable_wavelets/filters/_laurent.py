@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 _ZERO = 1e-9
 # The search is pruned by its bound and ends after some hundred divisions; this only guards odd user banks.
 _MAX_DIVISIONS = 20_000
-_NOT_EXACT = "`wavelet` must have perfect reconstruction to be factored into lifting steps"
+UNFACTORED = "`wavelet` must have perfect reconstruction and be short enough to be factored into lifting steps"
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def euclid(even: Laurent, odd: Laurent) -> tuple[tuple[Step, ...], tuple[Laurent
 
     search((even, odd), (), 0.0)
     if best is None:
-        raise ValueError(_NOT_EXACT)
+        raise ValueError(UNFACTORED)
     return best[1], best[2]
 
 
@@ -137,6 +137,6 @@ def factor(dec_lo: list[float], dec_hi: list[float]) -> Factorisation:
     column = 0 if low[0].coeffs else 1
     pivot, other = low[column], high[1 - column]
     if len(other.coeffs) != 1:
-        raise ValueError(_NOT_EXACT)
+        raise ValueError(UNFACTORED)
     row = Laurent(tuple(c / pivot.coeffs[0] for c in high[column].coeffs), high[column].offset - pivot.offset)
     return Factorisation(column, (pivot.coeffs[0], other.coeffs[0]), (pivot.offset, other.offset), row, steps)

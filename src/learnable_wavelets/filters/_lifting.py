@@ -13,7 +13,7 @@ from ..functional._bank import FilterBank, WaveletLike
 from ..functional._check import compute_dtype
 from ..functional._losses import alternating
 from ._base import WaveletFilter, read_start
-from ._laurent import Factorisation, factor
+from ._laurent import UNFACTORED, Factorisation, factor
 
 # The start must come back from its own lifting steps; PyWavelets' tables are good to 1e-12.
 _REPRODUCED = 1e-8
@@ -39,7 +39,8 @@ class BiorthogonalWaveletFilter(WaveletFilter):
         log_scale: $\log |K|$, a parameter of shape `()`.
 
     Raises:
-        ValueError: unknown wavelet, or one that does not reconstruct (dmey, a truncated series).
+        ValueError: unknown wavelet, one that does not reconstruct (dmey, a truncated series), or one too long to be
+            factored in double precision (db15, sym14, coif7 and most above: take `OrthogonalWaveletFilter`).
         TypeError: `wavelet` of another type.
 
     Examples:
@@ -53,7 +54,7 @@ class BiorthogonalWaveletFilter(WaveletFilter):
 
     References:
         Daubechies and Sweldens, *Factoring wavelet transforms into lifting steps*, J. Fourier Anal. Appl. 4(3), 1998,
-        doi 10.1007/BF02476026.
+        [doi 10.1007/BF02476026](https://doi.org/10.1007/BF02476026).
     """
 
     def __init__(
@@ -66,10 +67,10 @@ class BiorthogonalWaveletFilter(WaveletFilter):
         start, label = read_start(wavelet, None)
         plan = factor(start.dec_lo.tolist(), start.dec_hi.tolist())
         first, last = _support(_columns(plan, *_initial(plan)))
-        margin = max(0, -first, last - start.taps + 1)  # room for taps that only moved steps fill
-        start = start.pad(start.taps + 2 * margin)
+        if first < 0 or last >= start.taps:  # rounding took a coefficient for a zero, or a zero for a coefficient
+            raise ValueError(f"{UNFACTORED}, got {label}")
         super().__init__(start, label)
-        self._margin, self._rec_scale = margin, _reconstruction_scale(start)
+        self._rec_scale = _reconstruction_scale(start)
         self._plan = plan.with_determinant(1 / self._rec_scale)
         self.steps = nn.ParameterList(
             torch.empty(len(values), device=device, dtype=dtype) for values in _step_values(plan)
@@ -92,7 +93,7 @@ class BiorthogonalWaveletFilter(WaveletFilter):
 
     def _multiply_out(self, steps: list[Tensor], log_scale: Tensor) -> FilterBank:
         even, odd = _columns(self._plan, steps, log_scale)
-        low, high = _interleave(even, odd, -self._margin, len(self))
+        low, high = _interleave(even, odd, len(self))
         return FilterBank(low, high, self._rec_scale * alternating(high), -self._rec_scale * alternating(low))
 
 
@@ -156,12 +157,12 @@ def _support(columns: tuple[_Column, _Column]) -> tuple[int, int]:
     return min(2 * even.offset, 2 * odd.offset + 1), max(2 * even.end - 2, 2 * odd.end - 1)
 
 
-def _interleave(even: _Column, odd: _Column, first: int, taps: int) -> Tensor:
-    """Rows of `taps` taps, the first being number `first`."""
+def _interleave(even: _Column, odd: _Column, taps: int) -> Tensor:
+    """Rows of `taps` taps."""
     start, end = min(even.offset, odd.offset), max(even.end, odd.end)
     both = [pad(c.coeffs, (c.offset - start, end - c.end)) for c in (even, odd)]
     taps_of = torch.stack(both, dim=-1).flatten(-2)
-    return pad(taps_of, (2 * start - first, first + taps - 2 * end))
+    return pad(taps_of, (2 * start, taps - 2 * end))
 
 
 def _reconstruction_scale(start: FilterBank) -> float:
@@ -173,6 +174,4 @@ def _reconstruction_scale(start: FilterBank) -> float:
 def _check_reproduced(bank: FilterBank, start: FilterBank, label: str) -> None:
     error = max(float((a - b).abs().max()) for a, b in zip(bank, start, strict=True))
     if not error < _REPRODUCED:
-        raise ValueError(
-            f"`wavelet` must reconstruct perfectly, got {label}, off by {error:.1e} from its lifting steps"
-        )
+        raise ValueError(f"{UNFACTORED}, got {label}, off by {error:.1e}")

@@ -25,7 +25,10 @@ class LearnableWaveletFilter(WaveletFilter):
         dtype: their dtype.
 
     Attributes:
-        dec_lo, dec_hi, rec_lo, rec_hi: the filters, parameters of shape `(taps,)`.
+        dec_lo: decomposition low-pass filter, a parameter of shape `(taps,)`.
+        dec_hi: decomposition high-pass filter, likewise.
+        rec_lo: reconstruction low-pass filter, likewise.
+        rec_hi: reconstruction high-pass filter, likewise.
 
     Raises:
         ValueError: unknown wavelet or `alias`; `taps` odd or smaller than the wavelet's.

@@ -154,7 +154,8 @@ def pack(coeffs: Sequence[Tensor]) -> tuple[Tensor, tuple[int, ...]]:
         The concatenation on the last axis, and the length of each entry.
 
     Raises:
-        TypeError, ValueError: `coeffs` is not a list of real floating-point tensors, or is empty.
+        TypeError: `coeffs` is not a list of real floating-point tensors.
+        ValueError: `coeffs` is empty.
 
     Examples:
         >>> import torch, learnable_wavelets as lw
