@@ -82,6 +82,11 @@ def plot_filters(wavelet: WaveletLike, ax: Axes | None = None) -> Axes:
 
     Returns:
         The Axes drawn on.
+
+    Examples:
+        >>> import learnable_wavelets as lw
+        >>> lw.plotting.plot_filters("db2").get_xlabel()
+        'tap'
     """
     ax = _axes(ax)
     for shift, (name, taps) in zip((-0.24, -0.08, 0.08, 0.24), _numbers(wavelet).items(), strict=True):
@@ -106,6 +111,11 @@ def plot_frequency_response(wavelet: WaveletLike, ax: Axes | None = None) -> Axe
 
     Returns:
         The Axes drawn on.
+
+    Examples:
+        >>> import learnable_wavelets as lw
+        >>> lw.plotting.plot_frequency_response("db2").get_ylabel()
+        'magnitude'
     """
     ax = _axes(ax)
     for name, taps in _numbers(wavelet).items():
@@ -130,6 +140,11 @@ def plot_scaling_and_wavelet(wavelet: WaveletLike, ax: Axes | None = None, *, le
 
     Raises:
         ValueError: `level` is below 1.
+
+    Examples:
+        >>> import learnable_wavelets as lw
+        >>> lw.plotting.plot_scaling_and_wavelet("db2").get_xlabel()
+        'position, samples'
     """
     ax = _axes(ax)
     x, phi, psi = scaling_and_wavelet(wavelet, level)
@@ -154,6 +169,12 @@ def plot_comparison(wavelets: Mapping[str, WaveletLike]) -> NDArray[np.object_]:
 
     Raises:
         ValueError: nothing to compare.
+
+    Examples:
+        >>> import learnable_wavelets as lw
+        >>> filter = lw.LearnableWaveletFilter("haar", taps=6)
+        >>> lw.plotting.plot_comparison({"start": filter.start_bank(), "learned": filter}).shape
+        (3, 2)
     """
     import matplotlib.pyplot as plt
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import NamedTuple
 
 import pywt
 import torch
@@ -59,13 +60,26 @@ class WaveletFilter(nn.Module, ABC):
         return f"{self._label}, taps={len(self)}"
 
 
-def read_start(wavelet: WaveletLike, taps: int | None) -> tuple[FilterBank, str]:
-    """The float64 bank to start from, padded to `taps`, and a label for `repr`."""
-    bank = FilterBank.from_wavelet(wavelet, device="cpu", dtype=torch.float64).detach()
+class Start(NamedTuple):
+    """What a filter is made from."""
+
+    bank: FilterBank
+    """In float64, on the CPU, padded."""
+    label: str
+    """For `repr`."""
+    rounding: float
+    """Far above the error of the taps, far below the taps: 1e-9 for PyWavelets' tables, 1e-5 for float32."""
+
+
+def read_start(wavelet: WaveletLike, taps: int | None = None) -> Start:
+    """The bank to start from, padded to `taps`."""
+    table = {"device": "cpu", "dtype": torch.float64} if isinstance(wavelet, (str, pywt.Wavelet)) else {}
+    given = FilterBank.from_wavelet(wavelet, **table).detach()  # type: ignore[arg-type]
+    rounding = 1e-9 if given.dec_lo.dtype == torch.float64 else 1e-5
+    bank = given.to(device="cpu", dtype=torch.float64)
     if taps is not None:
         if not isinstance(taps, int) or isinstance(taps, bool):
             raise TypeError(f"`taps` must be an int, got {type(taps).__name__}")
         bank = bank.pad(taps)
-    if isinstance(wavelet, str):
-        return bank, repr(wavelet)
-    return bank, repr(wavelet.name) if isinstance(wavelet, pywt.Wavelet) else type(wavelet).__name__
+    name = wavelet.name if isinstance(wavelet, pywt.Wavelet) else wavelet
+    return Start(bank, repr(name) if isinstance(name, str) else type(wavelet).__name__, rounding)

@@ -12,9 +12,6 @@ from ..functional._check import compute_dtype
 from ..functional._losses import alternating, orthogonality_loss
 from ._base import WaveletFilter, read_start
 
-# Far above the rounding of PyWavelets' tables (2e-23 at most, squared) and far below dmey's truncation (3e-5).
-_ORTHONORMAL = 1e-16
-
 
 class OrthogonalWaveletFilter(WaveletFilter):
     r"""A lattice of rotation angles: every value of the parameters is an orthonormal bank, at every optimiser step.
@@ -66,9 +63,9 @@ class OrthogonalWaveletFilter(WaveletFilter):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        start, label = read_start(wavelet, taps)
+        start, label, rounding = read_start(wavelet, taps)
         defect = float(orthogonality_loss(start))
-        if defect > _ORTHONORMAL:
+        if defect > rounding**2:  # dmey, a truncated series, has 3e-5
             raise ValueError(f"`wavelet` must be orthonormal, got {label} with an orthogonality loss of {defect:.1e}")
         super().__init__(start, label)
         self.angles = nn.Parameter(torch.empty(start.taps // 2, device=device, dtype=dtype))

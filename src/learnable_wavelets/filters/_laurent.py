@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-# PyWavelets' tables are good to about 1e-12; what is smaller than this is a zero that rounding has filled in.
-_ZERO = 1e-9
 # The search is pruned by its bound and ends after some hundred divisions; this only guards odd user banks.
 _MAX_DIVISIONS = 20_000
 UNFACTORED = "`wavelet` must have perfect reconstruction and be short enough to be factored into lifting steps"
@@ -19,15 +17,17 @@ class Laurent:
     r"""$\sum_k \mathrm{coeffs}[k]\, z^{-(\mathrm{offset} + k)}$."""
 
     coeffs: tuple[float, ...]
-    offset: int = 0
+    offset: int
+    zero: float
+    """What is not larger is a zero that rounding has filled in."""
 
     @staticmethod
-    def trimmed(coeffs: list[float], offset: int = 0) -> Laurent:
+    def trimmed(coeffs: list[float], offset: int, zero: float) -> Laurent:
         """Without the zeros at both ends."""
-        held = [k for k, c in enumerate(coeffs) if abs(c) > _ZERO]
+        held = [k for k, c in enumerate(coeffs) if abs(c) > zero]
         if not held:
-            return Laurent(())
-        return Laurent(tuple(coeffs[held[0] : held[-1] + 1]), offset + held[0])
+            return Laurent((), 0, zero)
+        return Laurent(tuple(coeffs[held[0] : held[-1] + 1]), offset + held[0], zero)
 
     @property
     def end(self) -> int:
@@ -45,7 +45,7 @@ class Laurent:
         for i, x in enumerate(a.coeffs):
             for j, y in enumerate(b.coeffs):
                 result[a.offset + b.offset - first + i + j] -= x * y
-        return Laurent.trimmed(result, first)
+        return Laurent.trimmed(result, first, self.zero)
 
     def divide(self, by: Laurent, from_left: int) -> tuple[Laurent, Laurent]:
         """Quotient and remainder; `from_left` quotient terms clear the first coefficients, the others the last.
@@ -60,7 +60,8 @@ class Laurent:
             for j, b in enumerate(by.coeffs):
                 rest[k + j] -= quotient[k] * b
             rest[cleared] = 0.0
-        return Laurent(tuple(quotient), self.offset - by.offset), Laurent.trimmed(rest, self.offset)
+        quotient_offset = self.offset - by.offset
+        return Laurent(tuple(quotient), quotient_offset, self.zero), Laurent.trimmed(rest, self.offset, self.zero)
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def euclid(even: Laurent, odd: Laurent) -> tuple[tuple[Step, ...], tuple[Laurent
             return
         for size, quotient, rest in sorted(options, key=lambda option: option[0]):
             after = (rest, pair[1]) if target == 0 else (pair[0], rest)
-            search(after, (*steps, Step(target, quotient)), max(cost, size) + _ZERO)  # a tie: the shorter one
+            search(after, (*steps, Step(target, quotient)), max(cost, size) + even.zero)  # a tie: the shorter one
 
     search((even, odd), (), 0.0)
     if best is None:
@@ -124,19 +125,20 @@ class Factorisation:
         return replace(self, scales=(self.scales[0], self.scales[1] * abs(size / product)))
 
 
-def factor(dec_lo: list[float], dec_hi: list[float]) -> Factorisation:
-    """Lifting steps of an analysis bank.
+def factor(dec_lo: list[float], dec_hi: list[float], zero: float) -> Factorisation:
+    """Lifting steps of an analysis bank, known up to errors well below `zero`.
 
     Raises:
         ValueError: the polyphase determinant is no monomial, so the bank has no perfect reconstruction.
     """
-    steps, low = euclid(Laurent.trimmed(dec_lo[0::2]), Laurent.trimmed(dec_lo[1::2]))
-    high = [Laurent.trimmed(dec_hi[0::2]), Laurent.trimmed(dec_hi[1::2])]
+    steps, low = euclid(*(Laurent.trimmed(dec_lo[parity::2], 0, zero) for parity in (0, 1)))
+    high = [Laurent.trimmed(dec_hi[parity::2], 0, zero) for parity in (0, 1)]
     for step in steps:
         high[step.target] = high[step.target].minus_product(step.factor, high[1 - step.target])
     column = 0 if low[0].coeffs else 1
     pivot, other = low[column], high[1 - column]
     if len(other.coeffs) != 1:
         raise ValueError(UNFACTORED)
-    row = Laurent(tuple(c / pivot.coeffs[0] for c in high[column].coeffs), high[column].offset - pivot.offset)
+    scaled = tuple(c / pivot.coeffs[0] for c in high[column].coeffs)
+    row = Laurent(scaled, high[column].offset - pivot.offset, zero)
     return Factorisation(column, (pivot.coeffs[0], other.coeffs[0]), (pivot.offset, other.offset), row, steps)

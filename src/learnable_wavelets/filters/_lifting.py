@@ -15,9 +15,6 @@ from ..functional._losses import alternating
 from ._base import WaveletFilter, read_start
 from ._laurent import UNFACTORED, Factorisation, factor
 
-# The start must come back from its own lifting steps; PyWavelets' tables are good to 1e-12.
-_REPRODUCED = 1e-8
-
 
 class BiorthogonalWaveletFilter(WaveletFilter):
     r"""Lifting steps: every value of the parameters is a bank with perfect reconstruction, orthogonal or not.
@@ -64,20 +61,20 @@ class BiorthogonalWaveletFilter(WaveletFilter):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        start, label = read_start(wavelet, None)
-        plan = factor(start.dec_lo.tolist(), start.dec_hi.tolist())
+        start, label, rounding = read_start(wavelet)
+        plan = factor(start.dec_lo.tolist(), start.dec_hi.tolist(), rounding)
         first, last = _support(_columns(plan, *_initial(plan)))
         if first < 0 or last >= start.taps:  # rounding took a coefficient for a zero, or a zero for a coefficient
             raise ValueError(f"{UNFACTORED}, got {label}")
         super().__init__(start, label)
-        self._rec_scale = _reconstruction_scale(start)
+        self._rec_scale = _reconstruction_scale(start, rounding)
         self._plan = plan.with_determinant(1 / self._rec_scale)
         self.steps = nn.ParameterList(
             torch.empty(len(values), device=device, dtype=dtype) for values in _step_values(plan)
         )
         self.log_scale = nn.Parameter(torch.empty((), device=device, dtype=dtype))
         self.reset_parameters()
-        _check_reproduced(self._multiply_out(*_initial(plan)), start, label)
+        _check_reproduced(self._multiply_out(*_initial(plan)), start, label, rounding)
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
@@ -165,13 +162,13 @@ def _interleave(even: _Column, odd: _Column, taps: int) -> Tensor:
     return pad(taps_of, (2 * start, taps - 2 * end))
 
 
-def _reconstruction_scale(start: FilterBank) -> float:
+def _reconstruction_scale(start: FilterBank, rounding: float) -> float:
     """The constant between rec_lo and the alternating dec_hi: 1 for PyWavelets' banks, -1 after an odd padding."""
     scale = float(torch.dot(start.rec_lo, alternating(start.dec_hi)) / start.dec_hi.square().sum())
-    return round(scale) if abs(abs(scale) - 1) < _REPRODUCED else scale  # free of the rounding of the tables
+    return round(scale) if abs(abs(scale) - 1) < 10 * rounding else scale  # free of the rounding of the tables
 
 
-def _check_reproduced(bank: FilterBank, start: FilterBank, label: str) -> None:
+def _check_reproduced(bank: FilterBank, start: FilterBank, label: str, rounding: float) -> None:
     error = max(float((a - b).abs().max()) for a, b in zip(bank, start, strict=True))
-    if not error < _REPRODUCED:
+    if not error < 10 * rounding:
         raise ValueError(f"{UNFACTORED}, got {label}, off by {error:.1e}")

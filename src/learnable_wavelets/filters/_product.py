@@ -62,7 +62,7 @@ class LearnableWaveletFilter(WaveletFilter):
         dtype: torch.dtype | None = None,
     ) -> None:
         check_alias(alias)
-        start, label = read_start(wavelet, taps)
+        start, label, _ = read_start(wavelet, taps)
         super().__init__(start, label)
         self.alias = alias
         for name, taps_of in zip(FilterBank._fields, start, strict=True):
