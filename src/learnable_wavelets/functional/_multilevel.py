@@ -155,7 +155,7 @@ def pack(coeffs: Sequence[Tensor]) -> tuple[Tensor, tuple[int, ...]]:
 
     Raises:
         TypeError: `coeffs` is not a list of real floating-point tensors.
-        ValueError: `coeffs` is empty.
+        ValueError: `coeffs` is empty, or the leading dimensions differ.
 
     Examples:
         >>> import torch, learnable_wavelets as lw
@@ -163,7 +163,13 @@ def pack(coeffs: Sequence[Tensor]) -> tuple[Tensor, tuple[int, ...]]:
         >>> packed.shape, lengths
         (torch.Size([5, 16]), (4, 4, 8))
     """
-    _check_coeffs(coeffs)
+    first = _check_coeffs(coeffs)
+    if any(c is None for c in coeffs):
+        raise TypeError("`coeffs` must hold tensors only, got None")
+    if len({c.shape[:-1] for c in coeffs}) > 1:
+        raise ValueError(f"`coeffs` must have equal leading dimensions, got shapes {[tuple(c.shape) for c in coeffs]}")
+    if first.dim() == 0:
+        raise ValueError("`coeffs` must have at least one dimension, got scalars")
     return torch.cat(list(coeffs), dim=-1), tuple(c.shape[-1] for c in coeffs)
 
 
@@ -175,7 +181,7 @@ def unpack(vector: Tensor, lengths: Sequence[int]) -> list[Tensor]:
         ValueError: the lengths do not add up to the last dimension of `vector`.
     """
     check_signal(vector, "vector")
-    if vector.dim() == 0 or sum(lengths) != vector.shape[-1]:
+    if vector.dim() == 0 or sum(lengths) != vector.shape[-1] or min(lengths) < 0:
         shape = tuple(vector.shape)
         raise ValueError(f"`lengths` must add up to the last dimension of `vector` {shape}, got {tuple(lengths)}")
     return list(torch.split(vector, list(lengths), dim=-1))

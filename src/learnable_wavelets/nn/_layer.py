@@ -171,6 +171,8 @@ def check_size(name: str, value: int) -> int:
 
 
 def check_dropout(value: float) -> float:
+    if not isinstance(value, (int, float)):
+        raise TypeError(f"`dropout` must be a number, got {type(value).__name__}")
     if not 0 <= value < 1:
         raise ValueError(f"`dropout` must be at least 0 and less than 1, got {value}")
     return float(value)

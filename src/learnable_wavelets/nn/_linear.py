@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import ceil, log2
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -110,17 +111,17 @@ class WaveletLinear(SandwichLayer):
         self.reset_parameters()
 
     def _gains(self) -> tuple[float, float]:
-        bank = self.filter.filter_bank.detach()
-        if bank.dec_lo.is_meta or (self.mode in ("periodization", "zero") and orthogonality_loss(bank) < _ORTHONORMAL):
+        bank = self.filter.start_bank()  # not the present one, which `to_empty` may have left without values
+        if self.mode in ("periodization", "zero") and orthogonality_loss(bank) < _ORTHONORMAL:
             return super()._gains()
         # Otherwise measured on noise from a generator of its own, so that the user's random numbers stay as they are.
-        bank = bank.to(device="cpu", dtype=torch.float32)
-        noise = torch.Generator().manual_seed(0)
-        x = torch.randn(_PROBES, self.in_features, generator=noise)
+        options: dict[str, Any] = {"device": "cpu", "dtype": torch.float64}
+        options["generator"] = torch.Generator("cpu").manual_seed(0)
+        x = torch.randn(_PROBES, self.in_features, **options)
         x = pad(x, (0, -self.in_features % self._layout.n)).view(-1, self._layout.n)
         coeffs = torch.cat(analyse(x, bank.dec_lo, bank.dec_hi, self.mode, self.level), dim=-1)
         lengths = coeff_lengths(self._layout.n, bank.taps, self.mode, self.level)
-        unit = [torch.randn(_PROBES, length, generator=noise) for length in lengths]
+        unit = [torch.randn(_PROBES, length, **options) for length in lengths]
         signal = synthesise(unit, bank.rec_lo, bank.rec_hi, self.mode)
         assert signal is not None  # every coefficient is there
         return float(coeffs.square().mean()), float(signal[:, : self._layout.n].square().mean())
