@@ -1,0 +1,215 @@
+"""What every `WaveletFilter` promises, whatever its parameters are."""
+
+import copy
+import pickle
+
+import pytest
+import pywt
+import torch
+
+from learnable_wavelets import (
+    BiorthogonalWaveletFilter,
+    FilterBank,
+    LearnableWaveletFilter,
+    OrthogonalWaveletFilter,
+    WaveletFilter,
+)
+from learnable_wavelets.functional import wavedec
+
+from ..banks import assert_same, random_bank, signal, whole_graph
+
+BANK = random_bank()
+FILTERS = {
+    "learnable": lambda **kwargs: LearnableWaveletFilter("bior2.2", taps=8, **kwargs),
+    "quadrature": lambda **kwargs: LearnableWaveletFilter("rbio2.2", alias="quadrature", **kwargs),
+    "random": lambda **kwargs: LearnableWaveletFilter(BANK, **kwargs),
+    "orthogonal": lambda **kwargs: OrthogonalWaveletFilter("db3", **kwargs),
+    "orthogonal padded": lambda **kwargs: OrthogonalWaveletFilter("db2", taps=6, **kwargs),
+    "biorthogonal": lambda **kwargs: BiorthogonalWaveletFilter("bior4.4", **kwargs),
+    "lifted db3": lambda **kwargs: BiorthogonalWaveletFilter("db3", **kwargs),
+}
+EXACT_FILTERS = [name for name in FILTERS if FILTERS[name]().regularizer().grad_fn is None]
+
+
+@pytest.fixture(params=FILTERS)
+def make(request):
+    return FILTERS[request.param]
+
+
+def moved(filter: WaveletFilter) -> WaveletFilter:
+    """The filter after a step that no start explains."""
+    with torch.no_grad():
+        for parameter in filter.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return filter
+
+
+def values(filter: WaveletFilter) -> list[list[float]]:
+    return [f.tolist() for f in filter.filter_bank]
+
+
+def test_bank_has_four_filters_of_len(make):
+    filter = make(dtype=torch.float64)
+    bank = filter.filter_bank
+    assert isinstance(bank, FilterBank)
+    assert [f.shape for f in bank] == [(len(filter),)] * 4
+    assert {f.dtype for f in bank} == {torch.float64}
+
+
+def test_to_pywt_is_the_oracle(make):
+    filter = moved(make(dtype=torch.float64))
+    wavelet = filter.to_pywt("mine")
+    assert (wavelet.name, wavelet.dec_len) == ("mine", len(filter))
+    for ours, theirs in zip(wavedec(signal(40), filter, level=2), pywt.wavedec(signal(40).numpy(), wavelet, level=2),
+                            strict=True):  # fmt: skip
+        assert_same(ours, theirs)
+
+
+def test_every_entry_of_every_parameter_gets_a_gradient(make):
+    filter = moved(make(dtype=torch.float64))
+    coeffs = wavedec(signal(40), filter, level=2)
+    bank = filter.filter_bank
+    (sum(c.square().sum() for c in coeffs) + signal(len(filter)) @ (bank.rec_lo + 2 * bank.rec_hi)).backward()
+    for name, parameter in filter.named_parameters():
+        assert parameter.grad is not None, name
+        assert (parameter.grad != 0).all(), name
+
+
+def test_gradcheck(make):
+    filter = make(dtype=torch.float64)
+    names, parameters = zip(*filter.named_parameters(), strict=True)
+
+    def bank(*given):
+        values = {f"filter.{name}": p for name, p in zip(names, given, strict=True)}
+        return torch.func.functional_call(_Bank(copy.deepcopy(filter)), values, ())
+
+    leaves = tuple(p.detach().clone().requires_grad_() for p in parameters)
+    assert torch.autograd.gradcheck(bank, leaves)
+    assert torch.autograd.gradgradcheck(bank, leaves)
+
+
+class _Bank(torch.nn.Module):
+    def __init__(self, filter):
+        super().__init__()
+        self.filter = filter
+
+    def forward(self):
+        return tuple(self.filter.filter_bank)
+
+
+def test_state_round_trip(make):
+    filter = moved(make())
+    other = make()
+    assert values(other) != values(filter)
+    other.load_state_dict(filter.state_dict())
+    assert values(other) == values(filter)
+
+
+@pytest.mark.parametrize("twin", [copy.deepcopy, lambda filter: pickle.loads(pickle.dumps(filter))])
+def test_copies_are_equal_and_independent(make, twin):
+    filter = moved(make())
+    other = twin(filter)
+    assert values(other) == values(filter)
+    moved(other)
+    assert values(other) != values(filter)
+    other.reset_parameters()
+    assert values(other) == values(make())
+
+
+def test_reset_returns_to_the_start(make):
+    start = values(make())
+    filter = moved(make())
+    assert values(filter) != start
+    filter.reset_parameters()
+    assert values(filter) == start
+
+
+def test_meta_then_empty_then_reset(make):
+    filter = make(device="meta")
+    assert all(t.is_meta for t in (*filter.parameters(), *filter.buffers()))
+    filter.to_empty(device="cpu")
+    for tensor in (*filter.parameters(), *filter.buffers()):
+        tensor.data.fill_(torch.nan)
+    filter.reset_parameters()
+    assert values(filter) == values(make())
+    with torch.device("meta"):
+        assert all(f.is_meta for f in make().filter_bank)
+
+
+def test_device_and_dtype(make):
+    assert {p.dtype for p in make().parameters()} == {torch.get_default_dtype()}
+    assert {p.dtype for p in make(dtype=torch.bfloat16).parameters()} == {torch.bfloat16}
+    filter = make().double()
+    assert {f.dtype for f in filter.filter_bank} == {torch.float64}
+    assert all(not p.requires_grad for p in filter.requires_grad_(False).parameters())
+
+
+def test_float64_starts_without_the_rounding_of_float32(make):
+    for single, double in zip(make().filter_bank, make(dtype=torch.float64).filter_bank, strict=True):
+        assert_same(single, double, 1e-6)
+    filter = make(dtype=torch.float64)
+    for f, start in zip(filter.filter_bank, filter.start_bank(), strict=True):
+        assert_same(f, start, 1e-10)
+
+
+def test_no_two_parameters_share_storage(make):
+    filter = make()
+    pointers = [t.data_ptr() for t in (*filter.parameters(), *filter.buffers())]
+    assert len(set(pointers)) == len(pointers)
+
+
+def test_regularizer_is_the_sum_of_the_losses(make):
+    filter = moved(make(dtype=torch.float64))
+    losses = filter.losses()
+    assert set(losses) == {"perfect_reconstruction", "alias_cancellation"}
+    assert all(loss.shape == () for loss in losses.values())
+    assert filter.regularizer().item() == pytest.approx(sum(losses.values()).item(), rel=1e-12)
+    assert filter.regularizer().shape == ()
+
+
+@pytest.mark.parametrize("name", EXACT_FILTERS)
+def test_exact_banks_have_a_true_zero(name):
+    filter = moved(FILTERS[name]())
+    assert filter.regularizer().item() == 0.0
+    assert all(loss.item() == 0.0 for loss in filter.losses().values())
+
+
+def test_which_banks_are_exact():
+    assert EXACT_FILTERS == ["orthogonal", "orthogonal padded", "biorthogonal", "lifted db3"]
+
+
+def test_a_filter_can_start_from_a_filter():
+    source = moved(LearnableWaveletFilter("bior2.2", dtype=torch.float64))
+    filter = LearnableWaveletFilter(source, dtype=torch.float64)
+    assert values(filter) == values(source)
+    moved(filter)
+    assert values(filter) != values(source)
+
+
+@pytest.mark.parametrize(
+    ("filter", "text"),
+    [
+        (LearnableWaveletFilter("haar", taps=6), "LearnableWaveletFilter('haar', taps=6, alias='general')"),
+        (LearnableWaveletFilter(pywt.Wavelet("db3")), "LearnableWaveletFilter('db3', taps=6, alias='general')"),
+        (LearnableWaveletFilter(random_bank()), "LearnableWaveletFilter(FilterBank, taps=6, alias='general')"),
+        (OrthogonalWaveletFilter("sym4"), "OrthogonalWaveletFilter('sym4', taps=8)"),
+    ],
+    ids=repr,
+)
+def test_repr(filter, text):
+    assert repr(filter) == text
+
+
+def test_repr_of_lifting_tells_wavelet_and_taps():
+    assert repr(BiorthogonalWaveletFilter("bior2.2")).startswith("BiorthogonalWaveletFilter(\n  'bior2.2', taps=6")
+
+
+def test_base_class_is_abstract():
+    with pytest.raises(TypeError, match="abstract"):
+        WaveletFilter(random_bank(), "mine")
+
+
+def test_compile_whole_graph(make):
+    module = _Bank(make(dtype=torch.float64))
+    for a, b in zip(whole_graph(module)(), module(), strict=True):
+        assert_same(a, b)

@@ -1,0 +1,109 @@
+"""Contract 8: outputs and gradients of equal variance for every shape."""
+
+import pytest
+import torch
+
+from learnable_wavelets import Fastfood, WaveletLinear
+
+from ..banks import MODES
+
+SHAPES = [
+    (256, 256), (1000, 1000), (300, 300), (784, 100), (784, 10), (10, 784), (100, 784), (256, 1024), (1024, 256),
+    (513, 511), (511, 513), (64, 70), (70, 64), (17, 200), (200, 17), (33, 31), (800, 500), (1, 64), (64, 1), (3, 5),
+]  # fmt: skip
+
+
+def mean_energy(make, n_in, n_out, start):
+    """Mean squared Frobenius norm of the matrix: n_out (or n_in) times the mean variance forward (or backward)."""
+    draws = max(4, (2000 if start == "gaussian" else 500) // n_out)
+    total = 0.0
+    for _ in range(draws):
+        layer = make(n_in, n_out, bias=False).requires_grad_(False)
+        layer.reset_parameters(start)
+        total += float(layer.to_dense().square().sum())
+    return total / draws
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("start", ["ones", "signs", "gaussian"])
+@pytest.mark.parametrize("kind", [WaveletLinear, Fastfood])
+def test_outputs_have_variance_one_for_every_shape(kind, start, shape):
+    assert mean_energy(kind, *shape, start) / shape[1] == pytest.approx(1, rel=0.2)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("wavelet", ["db2", "bior2.2", "bior3.1", "haar"])
+@pytest.mark.parametrize("shape", [(64, 64), (70, 30), (10, 25)], ids=str)
+def test_outputs_have_variance_one_for_every_mode_and_wavelet(mode, wavelet, shape):
+    def make(*size, **keywords):
+        return WaveletLinear(*size, wavelet=wavelet, mode=mode, **keywords)
+
+    assert mean_energy(make, *shape, "ones") / shape[1] == pytest.approx(1, rel=0.2)
+
+
+@pytest.mark.parametrize("kind", [WaveletLinear, Fastfood])
+@pytest.mark.parametrize("shape", [(300, 300), (300, 100), (100, 300)], ids=str)
+def test_variance_forward_and_backward_on_noise(kind, shape):
+    x = torch.randn(500, shape[0], requires_grad=True)
+    y = kind(*shape, bias=False)(x)
+    y.backward(torch.randn_like(y))
+    assert y.var().item() == pytest.approx(1, rel=0.2)
+    assert x.grad.var().item() == pytest.approx(shape[1] / shape[0], rel=0.2)  # as with nn.Linear
+
+
+@pytest.mark.parametrize("kind", [WaveletLinear, Fastfood])
+def test_every_output_has_its_share(kind):
+    for n_in, n_out in ((100, 230), (230, 100), (64, 64)):
+        layer = kind(n_in, n_out, bias=False, dtype=torch.float64)
+        rows = sum(_reset(layer).to_dense().square().sum(1) for _ in range(200)) / 200
+        assert rows.min() > 0.7
+        assert rows.max() < 1.4
+
+
+def _reset(layer):
+    layer.reset_parameters("gaussian" if isinstance(layer, Fastfood) else "ones")
+    return layer.requires_grad_(False)
+
+
+def test_the_bias_starts_as_in_linear():
+    for kind in (WaveletLinear, Fastfood):
+        bias = kind(100, 5000).bias
+        assert bias.abs().max() <= 0.1
+        assert float(bias.detach().std()) == pytest.approx(0.1 / 3**0.5, rel=0.05)
+
+
+def test_ones_is_the_default_start():
+    for layer in (WaveletLinear(64, 64), Fastfood(64, 64)):
+        assert all((d == 1).all() for d in (layer.diag_in, layer.diag_mid))
+        assert torch.allclose(layer.diag_out, torch.ones(64))
+
+
+def test_signs_are_signs_and_balanced():
+    layer = WaveletLinear(1024, 1024)
+    layer.reset_parameters("signs")
+    for diagonal in (layer.diag_in, layer.diag_mid):
+        assert (diagonal.abs() == 1).all()
+        assert abs(diagonal.mean()) < 0.15
+    assert not torch.equal(layer.diag_in, layer.diag_mid.flatten())
+
+
+def test_reset_draws_a_new_permutation_and_keeps_the_filters():
+    layer = WaveletLinear(64, 64)
+    layer.filter.dec_lo.data.mul_(3)
+    permutation, filters = layer.permutation.clone(), layer.filter.dec_lo.clone()
+    layer.reset_parameters()
+    assert not torch.equal(layer.permutation, permutation)
+    assert torch.equal(layer.filter.dec_lo, filters)
+
+
+def test_fixed_fastfood_is_a_stand_in_for_a_gaussian_matrix():
+    """Le, Sarlos and Smola: entries N(0, 1 / in_features), rows of chi length."""
+    n = 256
+    layers = [Fastfood(n, 4 * n, adaptive=False, bias=False) for _ in range(8)]
+    entries = torch.cat([layer.to_dense() for layer in layers]) * n**0.5
+    assert float(entries.mean()) == pytest.approx(0, abs=0.01)
+    assert float(entries.var()) == pytest.approx(1, rel=0.03)
+    assert float(entries.pow(4).mean()) == pytest.approx(3, rel=0.1)
+    squares = entries.square().sum(1)  # chi^2 of n degrees
+    assert float(squares.mean()) == pytest.approx(n, rel=0.03)
+    assert float(squares.var()) == pytest.approx(2 * n, rel=0.15)

@@ -1,0 +1,295 @@
+"""Contracts 5 and 6: what a layer is, is in its state; nothing is shared, nothing comes from elsewhere."""
+
+import copy
+import pickle
+import random
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from torch import nn
+
+from learnable_wavelets import LearnableWaveletFilter, OrthogonalWaveletFilter, WaveletLinear
+
+from ..banks import random_bank, signal
+from ..layers import LAYERS, SHAPES, scramble
+
+
+@pytest.fixture(params=LAYERS)
+def make(request):
+    return LAYERS[request.param]
+
+
+def through_torch(layer, other, path):
+    torch.save(layer.state_dict(), path)
+    other.load_state_dict(torch.load(path, weights_only=True))
+    return other
+
+
+def through_safetensors(layer, other, path):
+    safetensors.torch.save_file(layer.state_dict(), path)
+    other.load_state_dict(safetensors.torch.load_file(path))
+    return other
+
+
+def through_safetensors_model(layer, other, path):
+    safetensors.torch.save_model(layer, path)
+    safetensors.torch.load_model(other, path)
+    return other
+
+
+def through_assign(layer, other, path):
+    other.load_state_dict(layer.state_dict(), assign=True)
+    return other
+
+
+def through_torch_pickle(layer, other, path):
+    torch.save(layer, path)
+    return torch.load(path, weights_only=False)
+
+
+def through_pickle(layer, other, path):
+    return pickle.loads(pickle.dumps(layer))
+
+
+def through_deepcopy(layer, other, path):
+    return copy.deepcopy(layer)
+
+
+WAYS = [
+    through_torch, through_safetensors, through_safetensors_model, through_assign, through_torch_pickle,
+    through_pickle, through_deepcopy,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("shape", SHAPES[:4])
+def test_a_layer_comes_back(make, way, shape, tmp_path):
+    layer = scramble(make(*shape))
+    torch.manual_seed(99)
+    other = make(*shape)
+    x = signal(3, shape[0]).float()
+    assert not torch.allclose(other(x), layer(x))
+    other = way(layer, other, tmp_path / "file")
+    assert torch.equal(other(x), layer(x))
+    assert repr(other) == repr(layer)
+
+
+def test_meta_layer_takes_a_checkpoint_by_assignment(make):
+    layer = scramble(make(12, 31))
+    other = make(12, 31, device="meta")
+    other.load_state_dict(layer.state_dict(), assign=True)
+    assert torch.equal(other(signal(12).float()), layer(signal(12).float()))
+
+
+def test_state_holds_the_permutation_and_nothing_big(make):
+    state = make(64, 64).state_dict()
+    assert state["permutation"].dtype == torch.int64
+    assert sorted(state["permutation"][0].tolist()) == list(range(state["permutation"].shape[1]))
+    assert all(t.numel() <= 150 for t in state.values())
+
+
+def test_copies_are_independent(make):
+    layer = make(12, 31)
+    other = copy.deepcopy(layer)
+    scramble(other)
+    other.permutation.copy_(other.permutation.flip(-1))
+    assert not torch.allclose(layer(signal(12).float()), other(signal(12).float()))
+    pointers = {t.data_ptr() for t in layer.state_dict().values()}
+    assert pointers.isdisjoint(t.data_ptr() for t in other.state_dict().values())
+
+
+def test_torchs_seed_alone_decides(make):
+    def draw(seed, other):
+        torch.manual_seed(seed)
+        np.random.seed(other)  # noqa: NPY002
+        random.seed(other)
+        layer = make(64, 100)
+        for start in ("ones", "signs", "gaussian"):
+            layer.reset_parameters(start)
+        return {k: v.clone() for k, v in layer.state_dict().items()}
+
+    first, again, different = draw(1, 2), draw(1, 3), draw(4, 2)
+    assert all(torch.equal(first[k], again[k]) for k in first)
+    assert not torch.equal(first["permutation"], different["permutation"])
+    assert not torch.equal(first["bias"], different["bias"])
+
+
+def test_other_generators_are_left_alone(make):
+    before = np.random.get_state()[1].tolist(), np.random.get_state()[2], random.getstate()  # noqa: NPY002
+    layer = make(16, 40, dropout=0.5)
+    layer.reset_parameters("gaussian")
+    layer(signal(16).float())
+    layer.to_dense()
+    after = np.random.get_state()[1].tolist(), np.random.get_state()[2], random.getstate()  # noqa: NPY002
+    assert before == after
+
+
+def test_layers_and_blocks_differ(make):
+    a, b = make(64, 200), make(64, 200)
+    assert not torch.equal(a.permutation, b.permutation)
+    rows = a.permutation
+    assert all(not torch.equal(rows[0], row) for row in rows[1:])
+    assert torch.equal(rows.sort(-1).values, torch.arange(rows.shape[1]).expand(rows.shape))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_no_two_tensors_share_storage(make, shape):
+    layer = make(*shape)
+    tensors = [*layer.parameters(), *layer.buffers()]
+    assert len({t.untyped_storage().data_ptr() for t in tensors}) == len(tensors)
+    with torch.no_grad():  # and none is an expanded view that moves as one
+        for tensor in tensors:
+            assert tensor.is_contiguous()
+
+
+def test_parameters_move_one_by_one():
+    """The published layer's S, G and B are one buffer: after a step they are equal."""
+    layer = LAYERS["fastfood"](16, 16)
+    layer(signal(8, 16).float()).square().sum().backward()
+    torch.optim.SGD(layer.parameters(), lr=0.1).step()
+    assert not torch.allclose(layer.diag_in.flatten(), layer.diag_out)
+    assert not torch.allclose(layer.diag_in.flatten(), layer.diag_mid.flatten())
+
+
+def test_the_permutation_is_a_buffer(make):
+    layer = make(16, 16)
+    assert "permutation" in dict(layer.named_buffers())
+    assert "permutation" not in dict(layer.named_parameters())
+
+
+def test_a_fixed_fastfood_trains_its_bias_alone():
+    layer = LAYERS["fastfood fixed"](16, 40)
+    assert [name for name, _ in layer.named_parameters()] == ["bias"]
+    assert {"diag_in", "diag_mid", "diag_out", "permutation"} <= dict(layer.named_buffers()).keys()
+
+
+@pytest.mark.parametrize("given", [LearnableWaveletFilter("bior2.2"), OrthogonalWaveletFilter("db2")], ids=repr)
+def test_a_filter_module_is_used_as_it_is(given):
+    model = nn.Sequential(WaveletLinear(16, 16, wavelet=given), WaveletLinear(16, 16, wavelet=given))
+    assert model[0].filter is model[1].filter is given
+    assert sum(p.numel() for p in model.parameters()) == 2 * 64 + sum(p.numel() for p in given.parameters())
+    assert copy.deepcopy(model)[0].filter is not given
+    twin = copy.deepcopy(model)
+    assert twin[0].filter is twin[1].filter
+
+
+def test_a_bank_is_copied_into_the_layer():
+    bank = random_bank().to(dtype=torch.float32)
+    layer = WaveletLinear(16, 16, wavelet=bank)
+    assert isinstance(layer.filter, LearnableWaveletFilter)
+    with torch.no_grad():
+        layer.filter.dec_lo.zero_()
+    assert bank.dec_lo.abs().min() > 0
+
+
+def corrupt(state, prefix, case):
+    def set_(name, value):
+        state[prefix + name] = value
+
+    permutation = state[prefix + "permutation"]
+    match case:
+        case "shape":
+            set_("diag_mid", torch.zeros(1, 7))
+        case "shape of the bias":
+            set_("bias", torch.zeros(7))
+        case "shape of a filter":
+            set_("filter.rec_hi", torch.zeros(8))
+        case "other size altogether":
+            state.update({f"{prefix}{k}": v for k, v in WaveletLinear(30, 30, level=1).state_dict().items()})
+        case "missing diagonal":
+            del state[prefix + "diag_in"]
+        case "missing permutation":
+            del state[prefix + "permutation"]
+        case "missing filter":
+            del state[prefix + "filter.dec_hi"]
+        case "unexpected key":
+            set_("weight", torch.zeros(16, 16))
+        case "unexpected key of the filter":
+            set_("filter.angles", torch.zeros(2))
+        case "repeated index":
+            set_("permutation", permutation.clone().fill_(3))
+        case "index out of range":
+            set_("permutation", permutation + 1)
+        case "negative index":
+            set_("permutation", permutation - 1)
+        case "fractions":
+            set_("permutation", permutation + 0.4)
+        case "no tensor":
+            set_("diag_out", "torn")
+
+
+CASES = [
+    "shape", "shape of the bias", "shape of a filter", "other size altogether", "missing diagonal",
+    "missing permutation", "missing filter", "unexpected key", "unexpected key of the filter", "repeated index",
+    "index out of range", "negative index", "fractions", "no tensor",
+]  # fmt: skip
+MESSAGES = {
+    "shape": "size mismatch for {}diag_mid",
+    "shape of the bias": "size mismatch for {}bias",
+    "shape of a filter": "size mismatch for {}filter.rec_hi",
+    "other size altogether": "size mismatch for {}diag_in",
+    "missing diagonal": 'Missing key.* "{}diag_in"',
+    "missing permutation": 'Missing key.* "{}permutation"',
+    "missing filter": 'Missing key.* "{}filter.dec_hi"',
+    "unexpected key": 'Unexpected key.* "{}weight"',
+    "unexpected key of the filter": 'Unexpected key.* "{}filter.angles"',
+    "no tensor": "{}diag_out",
+}
+
+
+KEYS = ("missing", "unexpected")
+# Inside a model torch does not tell a module whether keys may be missing or too many, and loads the others first.
+BOTH = [(case, nested) for case in CASES for nested in (False, True) if not (nested and case.startswith(KEYS))]
+
+
+@pytest.mark.parametrize(("case", "nested"), BOTH)
+def test_a_checkpoint_that_does_not_fit_changes_nothing(case, nested):
+    def make():
+        layer = scramble(WaveletLinear(16, 16))
+        return nn.Sequential(nn.Linear(16, 16), nn.Sequential(layer), nn.ReLU()) if nested else layer
+
+    model, source, prefix = make(), make(), "1.0." if nested else ""
+    layer = model[1][0] if nested else model
+    state = {k: v.clone() for k, v in source.state_dict().items()}
+    corrupt(state, prefix, case)
+    given = dict(state)
+    before = {k: v.clone() for k, v in layer.state_dict().items()}
+    message = MESSAGES.get(case, "`{}permutation` must hold a permutation of 0 ... 15").format(prefix)
+    with pytest.raises(RuntimeError, match=rf"(?s)Error\(s\) in loading state_dict.*{message}"):
+        model.load_state_dict(state)
+    for key, value in layer.state_dict().items():
+        assert torch.equal(value, before[key]), key
+    assert state.keys() == given.keys()
+    assert all(state[key] is given[key] for key in given)  # the user's dictionary is left alone
+
+
+def test_a_missing_bias_is_told_from_no_bias():
+    with_bias, without = WaveletLinear(16, 16), WaveletLinear(16, 16, bias=False)
+    before = without.diag_in.clone(), without.permutation.clone()
+    with pytest.raises(RuntimeError, match=r"Unexpected key.*bias"):
+        without.load_state_dict(scramble(with_bias).state_dict())
+    assert torch.equal(without.diag_in, before[0])
+    assert torch.equal(without.permutation, before[1])
+
+
+def test_strict_false_takes_what_is_there():
+    layer, source = WaveletLinear(16, 16), scramble(WaveletLinear(16, 16))
+    state = source.state_dict()
+    kept = layer.diag_mid.clone()
+    del state["diag_mid"]
+    state["more"] = torch.zeros(1)
+    found = layer.load_state_dict(state, strict=False)
+    assert found.missing_keys == ["diag_mid"]
+    assert found.unexpected_keys == ["more"]
+    assert torch.equal(layer.diag_in, source.diag_in)
+    assert torch.equal(layer.permutation, source.permutation)
+    assert torch.equal(layer.diag_mid, kept)
+
+
+def test_a_checkpoint_may_be_of_another_dtype():
+    layer, source = WaveletLinear(16, 16), WaveletLinear(16, 16, dtype=torch.float64)
+    layer.load_state_dict(source.state_dict())
+    assert layer.diag_in.dtype == torch.float32
+    assert torch.equal(layer.permutation, source.permutation)

@@ -1,0 +1,291 @@
+"""Contract 11: bad input gets one clear error that names the argument, what was expected and what came."""
+
+import pytest
+import pywt
+import torch
+
+from learnable_wavelets import (
+    BiorthogonalWaveletFilter,
+    Fastfood,
+    FilterBank,
+    LearnableWaveletFilter,
+    OrthogonalWaveletFilter,
+    WaveletLinear,
+    wavelet_losses,
+    wavelet_regularizer,
+)
+from learnable_wavelets.functional import (
+    alias_cancellation_loss,
+    dwt,
+    fwht,
+    idwt,
+    orthogonality_loss,
+    pack,
+    perfect_reconstruction_loss,
+    unpack,
+    wavedec,
+    waverec,
+)
+
+from .banks import random_bank
+
+x = torch.ones(2, 16)
+meta = torch.ones(2, 16, device="meta")
+bank = random_bank(4).to(dtype=torch.float32)
+ints, complexes = torch.ones(2, 16, dtype=torch.int64), torch.ones(2, 16, dtype=torch.complex64)
+db2 = FilterBank.from_wavelet("db2", dtype=torch.float64)
+uneven = bank._replace(dec_hi=torch.ones(6))
+odd = FilterBank(*(torch.ones(3) for _ in range(4)))
+empty = FilterBank(*(torch.ones(0) for _ in range(4)))
+flat = FilterBank(*(torch.ones(2, 2) for _ in range(4)))
+
+WAVELETS = {
+    "unknown": ("db99", ValueError, "`wavelet` must be one of .*bior1.1.*, db2, .*; got 'db99'"),
+    "continuous name": ("morl", ValueError, "`wavelet` must be a discrete wavelet, got the continuous 'morl'"),
+    "continuous family": ("cmor1.5-1.0", ValueError, "`wavelet` must be .*; got 'cmor1.5-1.0'|continuous 'cmor"),
+    "continuous object": (
+        pywt.ContinuousWavelet("morl"), ValueError, "`wavelet` must be a discrete wavelet, got the continuous 'morl'",
+    ),
+    "number": (3, TypeError, "`wavelet` must be a pywt name, a pywt.Wavelet, a FilterBank or a WaveletFilter, got int"),
+    "none": (None, TypeError, "`wavelet` must be .* got NoneType"),
+    "three filters": (tuple(bank)[:3], TypeError, "`wavelet` must be .* got tuple"),
+    "lists": (([1.0, 1.0],) * 4, TypeError, "`wavelet` must be .* got tuple"),
+    "integer filters": (
+        FilterBank(*(f.long() for f in bank)), TypeError, "`wavelet` must have real floating-point .*int64",
+    ),
+    "complex filters": (
+        FilterBank(*(f.cfloat() for f in bank)), TypeError, "`wavelet` must have real floating-point .*complex64",
+    ),
+    "uneven": (uneven, ValueError, r"`wavelet` must have four 1-D filters of one even length, got .*\(4,\), \(6,\)"),
+    "odd": (odd, ValueError, r"`wavelet` must have four 1-D filters of one even length, got .*\(3,\)"),
+    "empty": (empty, ValueError, r"`wavelet` must have four 1-D filters of one even length, got .*\(0,\)"),
+    "two-dimensional": (flat, ValueError, r"`wavelet` must have four 1-D filters of one even length, got .*\(2, 2\)"),
+    "two devices": (
+        bank._replace(dec_hi=bank.dec_hi.to("meta")), ValueError,
+        r"`wavelet` must have its four filters on one device, got \['cpu', 'meta', 'cpu', 'cpu'\]",
+    ),
+}  # fmt: skip
+TAKERS = {
+    "dwt": lambda wavelet: dwt(x, wavelet),
+    "idwt": lambda wavelet: idwt(x, x, wavelet),
+    "wavedec": lambda wavelet: wavedec(x, wavelet),
+    "waverec": lambda wavelet: waverec([x, x], wavelet),
+    "perfect_reconstruction_loss": perfect_reconstruction_loss,
+    "alias_cancellation_loss": alias_cancellation_loss,
+    "orthogonality_loss": orthogonality_loss,
+    "FilterBank": FilterBank.from_wavelet,
+    "LearnableWaveletFilter": LearnableWaveletFilter,
+    "OrthogonalWaveletFilter": OrthogonalWaveletFilter,
+    "BiorthogonalWaveletFilter": BiorthogonalWaveletFilter,
+    "WaveletLinear": lambda wavelet: WaveletLinear(4, 4, wavelet=wavelet),
+}
+
+
+@pytest.mark.parametrize("taker", TAKERS)
+@pytest.mark.parametrize("case", WAVELETS)
+def test_wavelet(taker, case):
+    wavelet, error, message = WAVELETS[case]
+    with pytest.raises(error, match=message) as caught:
+        TAKERS[taker](wavelet)
+    assert "\n" not in str(caught.value)
+
+
+SIGNALS = {
+    "dwt": lambda x: dwt(x, "db2"),
+    "wavedec": lambda x: wavedec(x, "db2"),
+    "fwht": fwht,
+    "unpack": lambda x: unpack(x, [16]),
+    "pack": lambda x: pack([x]),
+    "idwt": lambda x: idwt(x, x, "db2"),
+    "idwt detail": lambda x: idwt(None, x, "db2"),
+    "waverec": lambda x: waverec([x, x], "db2"),
+    "WaveletLinear": WaveletLinear(16, 16),
+    "Fastfood": Fastfood(16, 16),
+}
+ARGUMENT = {"unpack": "vector", "pack": "coeffs", "waverec": "coeffs", "idwt": "cA", "idwt detail": "cD"}
+
+
+@pytest.mark.parametrize("taker", SIGNALS)
+@pytest.mark.parametrize(
+    ("signal", "message"),
+    [
+        (ints, "must be real floating point, got torch.int64"),
+        (complexes, "must be real floating point, got torch.complex64"),
+        ([1.0, 2.0], "must be a torch.Tensor, got list"),
+        ("text", "must be a torch.Tensor, got str"),
+    ],
+    ids=["integer", "complex", "list", "text"],
+)
+def test_signal(taker, signal, message):
+    with pytest.raises(TypeError, match=f"`{ARGUMENT.get(taker, 'x')}` {message}"):
+        SIGNALS[taker](signal)
+
+
+LAYERS = {"WaveletLinear": WaveletLinear, "Fastfood": Fastfood}
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.parametrize("argument", ["in_features", "out_features"])
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        (0, ValueError, "must be at least 1, got 0"),
+        (-3, ValueError, "must be at least 1, got -3"),
+        (2.0, TypeError, "must be an int, got float"),
+        ("8", TypeError, "must be an int, got str"),
+        (True, TypeError, "must be an int, got bool"),
+        (None, TypeError, "must be an int, got NoneType"),
+    ],
+)
+def test_size(kind, argument, value, error, message):
+    with pytest.raises(error, match=f"`{argument}` {message}"):
+        LAYERS[kind](**{"in_features": 4, "out_features": 4, argument: value})
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.parametrize("value", [1.0, -0.1, 2, float("nan")])
+def test_dropout(kind, value):
+    with pytest.raises(ValueError, match=f"`dropout` must be at least 0 and less than 1, got {value}"):
+        LAYERS[kind](4, 4, dropout=value)
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_dropout_of_another_type(kind):
+    with pytest.raises((TypeError, ValueError), match="`dropout` must be"):
+        LAYERS[kind](4, 4, dropout="a lot")
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        (torch.ones(2, 15), ValueError, r"`x` must have a last dimension of 16, got shape \(2, 15\)"),
+        (torch.ones(17), ValueError, r"`x` must have a last dimension of 16, got shape \(17,\)"),
+        (torch.ones(16, 2), ValueError, r"`x` must have a last dimension of 16, got shape \(16, 2\)"),
+        (torch.ones(()), ValueError, r"`x` must have a last dimension of 16, got shape \(\)"),
+        (meta, ValueError, "`x` must be on the layer's device cpu, got meta"),
+        (x.double(), TypeError, "`x` must have the layer's dtype torch.float32, got torch.float64"),
+        (x.half(), TypeError, "`x` must have the layer's dtype torch.float32, got torch.float16"),
+    ],
+)
+def test_layer_input(kind, given, error, message):
+    layer = LAYERS[kind](16, 16)
+    with pytest.raises(error, match=message):
+        layer(given)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        # mode
+        (lambda: dwt(x, "db2", "bogus"), ValueError, "`mode` must be one of zero, .*antireflect; got 'bogus'"),
+        (lambda: idwt(x, x, "db2", "bogus"), ValueError, "`mode` must be one of .*periodization.*; got 'bogus'"),
+        (lambda: wavedec(x, "db2", "bogus"), ValueError, "`mode` must be one of .*symmetric.*; got 'bogus'"),
+        (lambda: waverec([x, x], "db2", "bogus"), ValueError, "`mode` must be one of .*smooth.*; got 'bogus'"),
+        (lambda: WaveletLinear(4, 4, mode="bogus"), ValueError, "`mode` must be one of .*zero.*; got 'bogus'"),
+        (lambda: dwt(x, "db2", None), ValueError, "`mode` must be one of .*; got None"),
+        # level
+        (lambda: wavedec(x, "haar", level=-1), ValueError, "`level` must be between 0 and 5 .*, got -1"),
+        (lambda: wavedec(x, "haar", level=6), ValueError, "between 0 and 5 for 16 samples and 2 taps, got 6"),
+        (lambda: wavedec(x, "haar", level=1.5), TypeError, "`level` must be an int, got float"),
+        (lambda: wavedec(x, "haar", level=True), TypeError, "`level` must be an int, got bool"),
+        (lambda: WaveletLinear(16, 16, level=5), ValueError, "`level` must be between 0 and 4 for 16 in_features"),
+        (lambda: WaveletLinear(16, 16, level=-1), ValueError, "`level` must be between 0 and 4 .*, got -1"),
+        (lambda: WaveletLinear(16, 16, level="2"), TypeError, "`level` must be an int, got str"),
+        (lambda: WaveletLinear(16, 16, wavelet="haar", level=6, mode="zero"), ValueError, "`level` .* 'zero', got 6"),
+        # axis and shape
+        (lambda: dwt(x, "db2", axis=2), ValueError, r"`axis` must be an axis of `x` with shape \(2, 16\), got 2"),
+        (lambda: wavedec(x, "db2", axis=-3), ValueError, r"`axis` must be an axis of `x` .*, got -3"),
+        (lambda: waverec([x, x], "db2", axis=5), ValueError, "`axis` must be an axis of `coeffs` .*, got 5"),
+        (lambda: idwt(x, x, "db2", axis=5), ValueError, "`axis` must be an axis of `cA or cD` .*, got 5"),
+        (lambda: dwt(torch.ones(()), "db2"), ValueError, r"`axis` must be an axis of `x` with shape \(\), got -1"),
+        (lambda: dwt(x[:, :0], "db2"), ValueError, r"`x` must have at least one sample along axis -1, .*\(2, 0\)"),
+        (lambda: wavedec(x[:, :0], "db2"), ValueError, "`x` must have at least one sample along axis -1"),
+        (lambda: fwht(x[:, :0]), ValueError, "`x` must have at least one sample along axis -1"),
+        (lambda: fwht(x[:, :12]), ValueError, "`x` must have a last dimension that is a power of two, got 12"),
+        # coefficients
+        (lambda: idwt(None, None, "db2"), ValueError, "`cA` or `cD` must be given, got None for both"),
+        (lambda: idwt(x, x[:, :8], "db2"), ValueError, r"`cA` and `cD` must have one shape, got .*16\) .*8\)"),
+        (lambda: idwt(x, x.double(), "db2"), TypeError, "`cA` and `cD` must have one dtype .*float32.*float64"),
+        (lambda: idwt(x, meta, "db2"), TypeError, "`cA` and `cD` must have one dtype and device.*cpu.*meta"),
+        (lambda: idwt(x[:, :1], None, "db2"), ValueError, "must have at least taps/2 = 2 entries, got 1"),
+        (lambda: waverec(x, "db2"), TypeError, "`coeffs` must be a list of tensors, got Tensor"),
+        (lambda: waverec([], "db2"), ValueError, "`coeffs` must hold at least one tensor, got none"),
+        (lambda: waverec([None, None], "db2"), ValueError, "`coeffs` must hold at least one tensor, got none"),
+        (lambda: waverec([x, x.double()], "db2"), TypeError, "`coeffs` must have one dtype and device, got .*float64"),
+        (lambda: waverec([x, meta], "db2"), TypeError, "`coeffs` must have one dtype and device, got .*cpu.*meta"),
+        (lambda: waverec([x, x[:, :9]], "db2"), ValueError, r"`coeffs\[1\]` must have 16 entries \(or 15\) .*, got 9"),
+        (
+            lambda: waverec([x, None, x], "db2"), ValueError,
+            r"`coeffs\[2\]` must have 30 entries \(or 29\) at its level, got 16",
+        ),
+        (lambda: waverec([x[:, :1]] * 2, "db2"), ValueError, r"`coeffs\[1\]` must have at least taps/2 = 2 entries"),
+        (lambda: pack(x), TypeError, "`coeffs` must be a list of tensors, got Tensor"),
+        (lambda: pack([]), ValueError, "`coeffs` must hold at least one tensor"),
+        (lambda: pack([x, None]), TypeError, "`coeffs`"),
+        (lambda: pack([x, x[:1]]), ValueError, "`coeffs`"),
+        (lambda: unpack(x, [8, 9]), ValueError, r"`lengths` must add up to .* `vector` \(2, 16\), got \(8, 9\)"),
+        (lambda: unpack(torch.ones(()), [1]), ValueError, r"`lengths` must add up to .* `vector` \(\), got \(1,\)"),
+        (lambda: unpack(x, [20, -4]), ValueError, "`lengths`"),
+        # devices
+        (lambda: dwt(meta, bank), ValueError, "`wavelet` must be on the device of `x`, meta, got cpu"),
+        (lambda: wavedec(meta, bank), ValueError, "`wavelet` must be on the device of `x`, meta, got cpu"),
+        (
+            lambda: WaveletLinear(16, 16, wavelet=LearnableWaveletFilter("db2", device="meta"))(x), ValueError,
+            "`wavelet` must be on the device of `x`, cpu, got meta",
+        ),
+        # filters
+        (lambda: FilterBank.from_wavelet("db2").pad(5), ValueError, "`taps` must be even and at least the 4 .*, got 5"),
+        (lambda: FilterBank.from_wavelet("db2").pad(2), ValueError, "`taps` must be even and at least the 4 .*, got 2"),
+        (lambda: LearnableWaveletFilter("db2", taps=7), ValueError, "`taps` must be even and at least the 4 .*, got 7"),
+        (lambda: OrthogonalWaveletFilter("db2", taps=2), ValueError, "`taps` must be even and at least the 4 .* got 2"),
+        (lambda: LearnableWaveletFilter("db2", taps=6.0), TypeError, "`taps` must be an int, got float"),
+        (lambda: OrthogonalWaveletFilter("db2", taps=True), TypeError, "`taps` must be an int, got bool"),
+        (
+            lambda: LearnableWaveletFilter("db2", alias="strict"), ValueError,
+            "`alias` must be one of general, quadrature; got 'strict'",
+        ),
+        (lambda: alias_cancellation_loss("db2", "strict"), ValueError, "`alias` must be one of general, quadrature"),
+        (
+            lambda: OrthogonalWaveletFilter("bior2.2"), ValueError,
+            "`wavelet` must be orthonormal, got 'bior2.2' with an orthogonality loss of",
+        ),
+        (lambda: OrthogonalWaveletFilter("dmey"), ValueError, "`wavelet` must be orthonormal, got 'dmey'"),
+        (lambda: OrthogonalWaveletFilter(bank), ValueError, "`wavelet` must be orthonormal, got FilterBank"),
+        (lambda: BiorthogonalWaveletFilter("dmey"), ValueError, "`wavelet` must (have|reconstruct).* perfect"),
+        (lambda: BiorthogonalWaveletFilter(bank), ValueError, "`wavelet` must .*perfect"),
+        (  # an exact analysis pair, and a synthesis pair that is not its inverse
+            lambda: BiorthogonalWaveletFilter(db2._replace(rec_lo=db2.rec_lo + 1)),
+            ValueError, "`wavelet` must have perfect reconstruction .* got FilterBank, off by",
+        ),
+        (  # no taps at the odd places: the polyphase matrix is singular
+            lambda: BiorthogonalWaveletFilter(FilterBank(*(torch.tensor([1.0, 0, 2, 0]) for _ in range(4)))),
+            ValueError, "`wavelet` must have perfect reconstruction and be short enough to be factored",
+        ),
+        (
+            lambda: BiorthogonalWaveletFilter(FilterBank(*(torch.zeros(4) for _ in range(4)))), ValueError,
+            "`wavelet` must have perfect reconstruction",
+        ),
+        # layers and models
+        (lambda: WaveletLinear(4, 4).reset_parameters("zeros"), ValueError, "`start` must be one of ones, .* 'zeros'"),
+        (lambda: Fastfood(4, 4).reset_parameters("zeros"), ValueError, "`start` must be one of .*; got 'zeros'"),
+        (lambda: wavelet_regularizer([1]), TypeError, "`model` must be a torch.nn.Module, got list"),
+        (lambda: wavelet_losses("db2"), TypeError, "`model` must be a torch.nn.Module, got str"),
+    ],
+)  # fmt: skip
+def test_table(call, error, message):
+    with pytest.raises(error, match=message) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+
+
+def test_spelling_of_names_is_pywts():
+    for name in ("DB2", "Haar", "db1", "Bior2.2"):
+        assert FilterBank.from_wavelet(name).dec_lo.tolist() == pytest.approx(pywt.Wavelet(name).dec_lo)
+
+
+def test_a_foreign_filter_bank_is_welcome():
+    class Mine:
+        filter_bank = bank
+
+    assert perfect_reconstruction_loss(Mine()) == perfect_reconstruction_loss(bank)
