@@ -15,7 +15,8 @@ ROOT = Path(lw.__file__).parent
 SURFACE = {
     "learnable_wavelets": [
         "BiorthogonalWaveletFilter", "Fastfood", "FilterBank", "LearnableWaveletFilter", "OrthogonalWaveletFilter",
-        "WaveletFilter", "WaveletLinear", "functional", "kernels", "nn", "plotting", "wavelet_losses", "wavelet_regularizer",
+        "WaveletFilter", "WaveletLinear", "functional", "kernels", "nn", "plotting", "wavelet_losses",
+        "wavelet_regularizer",
     ],
     "learnable_wavelets.functional": [
         "MODES", "alias_cancellation_loss", "dwt", "fwht", "idwt", "orthogonality_loss", "pack",
@@ -32,7 +33,18 @@ SURFACE = {
     ],
 }  # fmt: skip
 # each may import from those before it
-LAYERS = ["kernels", "functional", "filters", "nn", "regularize", "plotting", "benchmarks", "experiments", "cli"]
+LAYERS = [
+    "kernels",
+    "functional",
+    "filters",
+    "nn",
+    "regularize",
+    "plotting",
+    "_command_line",
+    "benchmarks",
+    "experiments",
+    "cli",
+]
 CORE = LAYERS[:5]
 RUNTIME = {"torch", "numpy", "pywt"}
 

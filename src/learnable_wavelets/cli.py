@@ -35,6 +35,7 @@ def build_app() -> "typer.Typer":
     """The command line: `reproduce NAME` for each experiment, and `table`."""
     import typer
 
+    from .benchmarks import bench
     from .experiments import _report, mnist
 
     experiments = {"mnist": mnist.command}
@@ -50,6 +51,7 @@ def build_app() -> "typer.Typer":
         reproduce.command(name)(command)
     app.add_typer(reproduce, name="reproduce")
     app.command()(_report.table)
+    app.command("bench")(bench.command)
     return app
 
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from learnable_wavelets import _command_line as _options
 from learnable_wavelets import cli
-from learnable_wavelets.experiments import _data, _models, _options, _train, mnist
+from learnable_wavelets.experiments import _data, _models, _train, mnist
 
 
 def command(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:

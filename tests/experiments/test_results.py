@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from learnable_wavelets._command_line import write_atomic
 from learnable_wavelets.experiments import _results
 
 
@@ -24,14 +25,14 @@ def test_each_line_is_whole_as_soon_as_it_is_written(tmp_path: Path) -> None:
 
 def test_interrupted_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "results.json"
-    _results.write_atomic(path, "old")
+    write_atomic(path, "old")
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(os, "replace", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        _results.write_atomic(path, "new")
+        write_atomic(path, "new")
     assert path.read_text() == "old"
 
 
@@ -54,7 +55,7 @@ def test_markdown() -> None:
 
 def test_table_is_made_from_all_finished_runs(tmp_path: Path) -> None:
     for number in (0, 1):
-        _results.write_atomic(tmp_path / "runs" / f"{number}.json", json.dumps(run(1.0 + number, number)))
+        write_atomic(tmp_path / "runs" / f"{number}.json", json.dumps(run(1.0 + number, number)))
     (tmp_path / "runs" / "going.jsonl").write_text("{}\n")
     rows = _results.write_table(tmp_path)
     assert rows[0]["seeds"] == [0, 1]
@@ -68,6 +69,6 @@ def test_no_run(tmp_path: Path) -> None:
 
 
 def test_run_that_is_not_json(tmp_path: Path) -> None:
-    _results.write_atomic(tmp_path / "runs" / "x.json", "{")
+    write_atomic(tmp_path / "runs" / "x.json", "{")
     with pytest.raises(ValueError, match=r"x\.json is not JSON"):
         _results.read_runs(tmp_path)

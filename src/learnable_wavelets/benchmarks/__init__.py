@@ -1,1 +1,1 @@
-"""`learnable-wavelets bench`: is the swap for `nn.Linear` worth it on this machine, at these sizes? (extra `experiments`)"""
+"""`learnable-wavelets bench`: whether the swap for `nn.Linear` is worth it on this machine, at these sizes."""

@@ -39,10 +39,9 @@ def default_precisions(device: torch.device) -> tuple[str, ...]:
     return ("float32", "tf32", "bfloat16") if device.type == "cuda" else ("float32",)
 
 
-def check_precisions(names: tuple[str, ...], device: torch.device) -> tuple[str, ...]:
-    if "tf32" in names and device.type != "cuda":
-        raise ValueError(f"`dtype` tf32 is for the device cuda, got {device}")
-    return names
+def precisions_on(device: torch.device) -> tuple[str, ...]:
+    """The precisions that mean something on a device."""
+    return tuple(name for name in PRECISIONS if name != "tf32" or device.type == "cuda")
 
 
 @contextmanager
@@ -69,7 +68,7 @@ def _cpu_clock(call: Call, repeats: int) -> float:
 
 
 def _cuda_clock(call: Call, repeats: int) -> float:
-    start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
     torch.cuda.synchronize()
     start.record()
     for _ in repeat(None, repeats):

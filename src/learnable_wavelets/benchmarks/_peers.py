@@ -1,5 +1,6 @@
 """Other packages' transforms, each optional: how it is called, and how its answer reads in our convention."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -45,12 +46,13 @@ def load(peer: Peer, device: torch.device) -> ModuleType | str:
     """The package, or in words why it cannot be measured."""
     if peer.cpu_only and device.type != "cpu":
         return "takes CPU arrays only"
-    try:
-        version(peer.package)
-        return import_module(peer.module)
-    except PackageNotFoundError:
+    if peer_version(peer) is None:
         return "not installed"
-    except ImportError as error:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # theirs, and nothing that our user can do about
+            return import_module(peer.module)
+    except Exception as error:  # whatever a package does when it is imported, the others are still to be measured
         return f"cannot be imported: {error}"
 
 

@@ -35,7 +35,7 @@ def exponents(rows: list[Record]) -> list[Record]:
 
 
 def _theory(layer: str, points: dict[int, float]) -> Record:
-    """n log n has no exponent; this is what the same fit makes of it at the same sizes."""
+    """The law n log n has no exponent; this is what the same fit makes of it at the same sizes."""
     if layer == "fastfood":
         return {"law": "n log n", "expected": exponent({n: n * log2(n) for n in points})}
     return {"law": "n" if layer != COPY else "n (a copy)", "expected": 1.0}

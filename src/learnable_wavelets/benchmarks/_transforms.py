@@ -47,7 +47,7 @@ def run(case: Case, device: torch.device, clock: Clock, seconds: float) -> list[
     for name, samples in times.items():
         row = {**case._asdict(), "name": name, "status": "measured", "seconds": as_record(spread(samples))}
         row["rounds"], row["copies"] = len(samples), as_record(ratio(samples, times[COPY]))
-        rows.append(row | {"speedup": as_record(ratio(samples, times[OURS]))})
+        rows.append(row | {"over_ours": as_record(ratio(samples, times[OURS]))})
     return rows + [{**case._asdict(), "name": name, "status": reason} for name, reason in why.items()]
 
 
@@ -61,7 +61,7 @@ def _candidates(case: Case, x: Tensor) -> tuple[dict[str, Call], dict[str, str]]
             why[peer.label] = module
         elif case.mode and case.mode not in peer.modes:
             why[peer.label] = f"has no mode {case.mode}"
-        elif error := _difference(_make(peer, module, case, x), peer, expected):
+        elif error := _difference(peer, module, case, x, expected):
             why[peer.label] = error
         else:
             # The second call of an in-place transform has another input: zeros stay zeros, at the same speed.
@@ -84,13 +84,16 @@ def _packed(answer: Any) -> Tensor:
     return torch.cat(answer, dim=-1) if isinstance(answer, list) else answer
 
 
-def _difference(call: Call, peer: _peers.Peer, expected: Tensor) -> str | None:
+def _difference(peer: _peers.Peer, module: Any, case: Case, x: Tensor, expected: Tensor) -> str | None:
     """In words how the peer's answer differs from ours; `None` if it does not."""
-    found = peer.read(call())
+    try:
+        found = peer.read(_make(peer, module, case, x)())
+    except Exception as error:  # another package's: told, and no reason to stop
+        return f"fails: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
     if found.shape != expected.shape:
         return f"differs from ours: shape {tuple(found.shape)}, ours {tuple(expected.shape)}"
-    error = float((found - expected).abs().max() / expected.abs().max())
-    return f"differs from ours by {error:.1e} of the largest entry" if not error < TOLERANCE else None
+    distance = float((found - expected).abs().max() / expected.abs().max())
+    return f"differs from ours by {distance:.1e} of the largest entry" if not distance < TOLERANCE else None
 
 
 def conventions() -> list[Record]:

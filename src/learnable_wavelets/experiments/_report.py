@@ -11,7 +11,7 @@ from rich.table import Table
 
 import learnable_wavelets as lw
 
-from ._options import one_line_errors
+from .._command_line import one_line_errors
 from ._results import HEADER, Record, cells, write_table
 
 

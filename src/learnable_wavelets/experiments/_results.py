@@ -5,11 +5,12 @@ A folder may be shared by several processes: each run has files of its own, and 
 
 import json
 import math
-import os
 import statistics
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
+
+from .._command_line import write_atomic
 
 Record = dict[str, Any]
 
@@ -39,14 +40,6 @@ class JsonLines:
 def finite(record: Record) -> Record:
     """`record` with NaN and infinity, which JSON does not have, as `None`."""
     return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in record.items()}
-
-
-def write_atomic(path: Path, text: str) -> None:
-    """Write `text` to `path` so that a reader sees the old file or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
 
 
 def read_runs(folder: Path) -> list[Record]:

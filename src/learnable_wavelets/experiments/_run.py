@@ -9,6 +9,7 @@ import torch
 
 import learnable_wavelets as lw
 
+from .._command_line import write_atomic
 from . import _models, _report, _results, _train
 
 
@@ -59,7 +60,7 @@ def execute(
         banks = {"start": before, "learned": after}
         record["filters"] = {name: {k: v.tolist() for k, v in bank._asdict().items()} for name, bank in banks.items()}
         _report.picture(out / f"{run.name}.png", banks)
-    _results.write_atomic(out / "runs" / f"{run.name}.json", json.dumps(record, indent=1) + "\n")
+    write_atomic(out / "runs" / f"{run.name}.json", json.dumps(record, indent=1) + "\n")
     return record
 
 

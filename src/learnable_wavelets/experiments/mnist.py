@@ -8,8 +8,8 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from .._command_line import one_line_errors, parse_choice, parse_device, parse_names, parse_seeds
 from . import _data, _models, _report, _results, _run, _train
-from ._options import one_line_errors, parse_choice, parse_device, parse_names, parse_seeds
 
 PRESETS = ("quick", "paper")
 PAPER_EPOCHS = 20

@@ -1,7 +1,9 @@
-"""Words of the command line into values; each fault is a `ValueError` of one line."""
+"""What the commands share: words into values, faults of one line, files that are never half written."""
 
+import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 import typer
@@ -49,3 +51,11 @@ def parse_device(text: str) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError) as error:  # unknown, not in this build, or not usable
         raise ValueError(f"`device` must be usable here, got {text!r}: {str(error).splitlines()[0]}") from error
     return device
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Write `text` to `path` so that a reader sees the old file or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)

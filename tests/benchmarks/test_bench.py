@@ -1,0 +1,187 @@
+"""The command from end to end with tiny sizes, its memory counts and its peers."""
+
+import json
+import sys
+from types import ModuleType
+
+import pytest
+import torch
+from torch import nn
+
+import learnable_wavelets as lw
+from learnable_wavelets import cli
+from learnable_wavelets.benchmarks import _device, _layers, _measure, _memory, _peers, _scaling, _transforms
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def bench(monkeypatch, tmp_path):
+    """Exit status of `learnable-wavelets bench WORDS` with sizes that take no time."""
+    monkeypatch.setattr(_measure, "SLICE", 0.0)
+    monkeypatch.setattr(_measure, "LEAST_ROUNDS", 2)
+    monkeypatch.setattr(_scaling, "SIZES", (16, 32))
+    monkeypatch.setattr(_scaling, "ELEMENTS", 64)
+    monkeypatch.setattr(_transforms, "FWHT_SIZES", (16,))
+    monkeypatch.setattr(_transforms, "FWHT_ELEMENTS", (64,))
+    monkeypatch.setattr(_transforms, "WAVEDEC_SHAPE", (2, 1024))
+
+    def run(*words):
+        sizes = ["--sizes", "16,48", "--batch", "4", "--seconds", "0", "--out", str(tmp_path / "out")]
+        monkeypatch.setattr(sys, "argv", ["learnable-wavelets", "bench", *sizes, *words])
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        return caught.value.code or 0
+
+    return run
+
+
+def test_all_parts(bench, tmp_path, capsys):
+    assert bench("--transforms", "--memory", "--scaling") == 0
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    points = {(r["step"], r["precision"], r["n"], r["batch"], r["layer"]) for r in results["layers"]}
+    assert len(points) == len(results["layers"]) == 2 * 2 * 5
+    assert all(r["seconds"]["lower"] <= r["seconds"]["median"] <= r["seconds"]["upper"] for r in results["layers"])
+    assert {r["name"] for r in results["transforms"]} >= {"ours", "pywt", "ptwt", "fht-cpu", "hadamard-transform"}
+    assert all(r["status"] == "measured" for r in results["transforms"] if r["name"] in ("ours", "pywt"))
+    assert {(r["n"], r["batch"]) for r in results["memory"]} == {(16, 4), (48, 4)}
+    assert len(results["exponents"]) == 2 * 4
+    assert results["machine"]["threads"] == torch.get_num_threads()
+    assert results["versions"]["PyWavelets"]
+    assert results["settings"]["backends"] == list(lw.kernels.available_backends())
+    pictures = {path.name for path in (tmp_path / "out").glob("*.png")}
+    assert pictures == {"layers-float32.png", "fwht.png", "scaling.png"}
+    last = capsys.readouterr().out.strip().splitlines()[-1]
+    assert last.startswith("Is the swap worth it on this machine, at these sizes?")
+    text = (tmp_path / "out" / "results.md").read_text()
+    assert text.strip().endswith(last)
+    assert "| 48 | 4 | db6 |" in text
+
+
+def test_forced_backend_and_one_layer(bench, tmp_path, capsys):
+    assert bench("--backend", "reference", "--layers", "db2", "--passes", "training", "--dtype", "float64") == 0
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert results["settings"]["backend"] == "reference"
+    assert {r["layer"] for r in results["layers"]} == {"x.clone()", "nn.Linear", "db2"}
+    assert {r["step"] for r in results["layers"]} == {"training"}
+    assert {r["precision"] for r in results["layers"]} == {"float64"}
+    assert "backend: reference" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["--layers", "dense"],
+            "`layers` must be fastfood or names of discrete pywt wavelets such as haar, got 'dense'",
+        ),
+        (["--layers", "mexh"], "got 'mexh'"),
+        (["--sizes", "1"], "`sizes` must be whole numbers of at least 2, such as 256,1024, got '1'"),
+        (["--sizes", "16,x"], "got '16,x'"),
+        (["--batch", "0"], "`batch` must be whole numbers of at least 1"),
+        (["--batch", ""], "`batch` must be whole numbers"),
+        (["--passes", "backward"], "`passes` must be one of forward, training, all, got 'backward'"),
+        (["--dtype", "int8"], "`dtype` must be one of float32, bfloat16"),
+        (["--dtype", "tf32"], "`dtype` must be one of float32, bfloat16, float16, float64, all, got 'tf32'"),
+        (["--device", "toaster"], "`device` must be usable here, got 'toaster'"),
+        (["--backend", "abacus"], "`backend` must be one of reference"),
+        (["--seconds", "-1"], "--seconds"),
+        (["--threads", "0"], "--threads"),
+    ],
+)
+def test_bad_options_give_one_line(words, message, bench, tmp_path, capsys):
+    assert bench(*words) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert error.startswith("error: ")
+    assert message in error
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif("cpu" not in lw.kernels.available_backends(), reason="the extension was not built")
+def test_a_backend_that_does_not_serve_the_dtype_gives_one_line(bench, tmp_path, capsys):
+    assert bench("--backend", "cpu", "--dtype", "float16") == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "fastfood does not run in float16 on cpu: backend 'cpu' does not serve this call" in error
+
+
+def test_interrupt(bench, tmp_path, capsys, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_layers, "run_case", interrupted)
+    assert bench() == 130
+    assert "Stopped. Nothing was written." in capsys.readouterr().out
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize("name", ["nn.Linear", "fastfood", "haar", "db6"])
+def test_training_step_gives_every_gradient(name):
+    layer, x = _layers.make_layer(name, 64, CPU, torch.float64), torch.randn(3, 64, dtype=torch.float64)
+    torch.manual_seed(1)
+    found = _layers.training_step(layer, x)()
+    torch.manual_seed(1)
+    leaf = x.clone().requires_grad_()
+    y = layer(leaf)
+    y.backward(torch.randn_like(y))
+    for gradient, source in zip(found, [leaf, *layer.parameters()], strict=True):
+        torch.testing.assert_close(gradient, source.grad)
+
+
+def test_forward_is_inference():
+    seen = []
+
+    class Spy(nn.Linear):
+        def forward(self, x):
+            seen.append(torch.is_grad_enabled())
+            return super().forward(x)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_layers, "make_layer", lambda *_: Spy(4, 4))
+        _layers.run_case(
+            ("nn.Linear",), _layers.Case("forward", "float32", 4, 1), CPU, lambda call, _: call().numel(), 0
+        )
+    assert seen
+    assert not any(seen)
+
+
+def test_kept_bytes_are_those_of_the_input_for_a_dense_layer():
+    x = torch.randn(8, 64)
+    assert _memory.kept_bytes(nn.Linear(64, 64), x) == 8 * 64 * 4
+    assert _memory.kept_bytes(nn.Sequential(nn.Linear(64, 32), nn.ReLU()), x) == 8 * (64 + 32) * 4
+
+
+def test_peak_bytes():
+    x = torch.randn(100, 100)
+    assert 80_000 <= _device.peak_bytes(lambda: (x.clone() + x).clone(), CPU) < 81_000
+
+
+def test_a_peer_that_is_missing_broken_or_different_is_told(monkeypatch):
+    def peer(label, package, make):
+        return _peers.Peer(label, package, "pywt", make, torch.as_tensor, "")
+
+    def raises(module, x):
+        raise RuntimeError("no such thing\nat all")
+
+    peers = (
+        peer("missing", "no-such-package", lambda module, x: x.clone),
+        peer("broken", "PyWavelets", raises),
+        peer("scaled", "PyWavelets", lambda module, x: lambda: 2 * lw.functional.fwht(x, normalized=False)),
+        peer("short", "PyWavelets", lambda module, x: lambda: x[:1]),
+        peer("same", "PyWavelets", lambda module, x: lambda: lw.functional.fwht(x, normalized=False)),
+    )
+    monkeypatch.setattr(_peers, "FWHT", peers)
+    found = _transforms.run(_transforms.Case("fwht", 4, 16), CPU, lambda call, repeats: 0.1 * repeats, 0.0)
+    status = {row["name"]: row["status"] for row in found}
+    assert status.pop("scaled").startswith("differs from ours by 1.0e+00")
+    assert status == {
+        "x.clone()": "measured", "ours": "measured", "same": "measured", "missing": "not installed",
+        "broken": "fails: no such thing", "short": "differs from ours: shape (1, 16), ours (4, 16)",
+    }  # fmt: skip
+
+
+def test_a_peer_that_cannot_be_imported_is_told(monkeypatch):
+    peer = _peers.Peer("x", "PyWavelets", "no_such_module", lambda module, x: x.clone, torch.as_tensor, "")
+    assert "cannot be imported: No module named" in str(_peers.load(peer, CPU))
+    assert isinstance(_peers.load(_peers.WAVEDEC[0], CPU), ModuleType)
