@@ -5,6 +5,7 @@ import sys
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from learnable_wavelets import Fastfood, WaveletLinear, functional
 from learnable_wavelets.kernels import available_backends, use_backend
@@ -88,3 +89,24 @@ def test_both_backends_train_the_same_layer(kind, dtype):
         assert plain.dtype == fast.dtype == dtype
         tolerance = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 2e-2}[dtype]
         assert (plain - fast).abs().max() <= tolerance * plain.abs().max()
+
+
+@needs_extension
+@pytest.mark.parametrize("kind", [WaveletLinear, Fastfood])
+def test_inference_skips_the_dispatcher_only_where_nobody_listens(kind):
+    class Listener(TorchDispatchMode):
+        def __init__(self):
+            super().__init__()
+            self.seen = []
+
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            self.seen.append(function)
+            return function(*args, **(kwargs or {}))
+
+    layer, x = kind(20, 30), torch.randn(3, 20)
+    with_graph = layer(x).detach()
+    with torch.no_grad():
+        assert torch.equal(layer(x), with_graph)
+        with Listener() as listener:
+            assert torch.equal(layer(x), with_graph)
+    assert torch.ops.learnable_wavelets.sandwich.default in listener.seen

@@ -145,7 +145,8 @@ def _add(a: _Column, b: _Column) -> _Column:
 
 def _convolve_rows(rows: Tensor, values: Tensor) -> Tensor:
     size = values.shape[0]
-    return pad(rows, (size - 1, size - 1)).unfold(-1, size, 1) @ values.flip(0)
+    # no matrix product: autocast would take it to half precision
+    return (pad(rows, (size - 1, size - 1)).unfold(-1, size, 1) * values.flip(0)).sum(-1)
 
 
 def _support(columns: tuple[_Column, _Column]) -> tuple[int, int]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-
 import pywt
 import torch
 from torch import Tensor
 
+from ..kernels._precision import full_precision as full_precision
 from ..kernels.reference import MODES
 from ._bank import FilterBank, WaveletLike
 
-_HALF_TYPES = (torch.float16, torch.bfloat16)
+HALF_TYPES = (torch.float16, torch.bfloat16)
 
 
 def check_signal(x: Tensor, name: str = "x") -> Tensor:
@@ -39,7 +38,7 @@ def check_mode(mode: str) -> str:
 
 def compute_dtype(dtype: torch.dtype) -> torch.dtype:
     """Half types are computed, and above all summed, in float32."""
-    return torch.float32 if dtype in _HALF_TYPES else dtype
+    return torch.float32 if dtype in HALF_TYPES else dtype
 
 
 def bank_for(wavelet: WaveletLike, x: Tensor) -> FilterBank:
@@ -53,11 +52,3 @@ def check_device(bank: FilterBank, x: Tensor) -> FilterBank:
     if bank.dec_lo.device != x.device:
         raise ValueError(f"`wavelet` must be on the device of `x`, {x.device}, got {bank.dec_lo.device}")
     return bank
-
-
-def full_precision(x: Tensor) -> contextlib.AbstractContextManager[object]:
-    """Turns autocast off: its half-precision matrix products would break perfect reconstruction."""
-    kind = x.device.type
-    if kind == "meta" or not torch.is_autocast_enabled(kind):
-        return contextlib.nullcontext()
-    return torch.autocast(kind, enabled=False)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout
 
-from ..functional._check import compute_dtype, full_precision
+from ..functional._check import HALF_TYPES, compute_dtype
 from ..kernels import _calls as kernels
 from ..kernels._layout import Layout
 
@@ -98,30 +98,25 @@ class SandwichLayer(nn.Module, ABC):
     def forward(self, x: Tensor) -> Tensor:
         """`(..., in_features)` to `(..., out_features)`."""
         out_dtype = self._check_input(x)
-        drop = self.training and self.dropout > 0
         diagonals = (self.diag_in, self.diag_mid, self.diag_out)
-        if drop:  # one mask per call for the whole batch, as published
+        if self.training and self.dropout:  # one mask per call for the whole batch, as published
             diagonals = tuple(dropout(d, self.dropout) for d in diagonals)  # type: ignore[assignment]
-        with full_precision(x):
-            y = self._compute(x, diagonals)
-            return y.to(out_dtype)
+        return self._compute(x, diagonals, self.bias).to(out_dtype)
 
     def to_dense(self) -> Tensor:
         """The matrix `(out_features, in_features)` that the layer applies before the bias; dropout is left out."""
-        with full_precision(self.diag_out):
-            dtype = compute_dtype(self.diag_out.dtype)
-            eye = torch.eye(self.in_features, device=self.diag_out.device, dtype=dtype)
-            no_bias = self._compute(eye, (self.diag_in, self.diag_mid, self.diag_out), bias=False)
-            return no_bias.T.to(self.diag_out.dtype)
+        diagonals = (self.diag_in, self.diag_mid, self.diag_out)
+        dtype = self.diag_out.dtype
+        eye = torch.eye(self.in_features, device=self.diag_out.device, dtype=compute_dtype(dtype))
+        return self._compute(eye, diagonals, None).T.to(dtype)
 
-    def _compute(self, x: Tensor, diagonals: tuple[Tensor, Tensor, Tensor], bias: bool = True) -> Tensor:
-        dtype = compute_dtype(self.diag_out.dtype)
-        diag_in, diag_mid, diag_out = (d.to(dtype) for d in diagonals)
-        added = self.bias.to(dtype) if bias and self.bias is not None else None
+    def _compute(self, x: Tensor, diagonals: tuple[Tensor, Tensor, Tensor], bias: Tensor | None) -> Tensor:
+        diag_in, diag_mid, diag_out = diagonals
+        if diag_out.dtype in HALF_TYPES:
+            diag_in, diag_mid, diag_out = (d.float() for d in diagonals)
+            bias = None if bias is None else bias.float()
         bank, mode, level = self._transform(x)
-        return kernels.sandwich(
-            x, diag_in, self.permutation, diag_mid, diag_out, added, bank, self._layout, mode, level
-        )
+        return kernels.sandwich(x, diag_in, self.permutation, diag_mid, diag_out, bias, bank, self._layout, mode, level)
 
     def _check_input(self, x: Tensor) -> torch.dtype:
         """The dtype of the output, or the error that says what is wrong with x."""
@@ -129,15 +124,16 @@ class SandwichLayer(nn.Module, ABC):
             raise TypeError(f"`x` must be a torch.Tensor, got {type(x).__name__}")
         if x.dim() == 0 or x.shape[-1] != self.in_features:
             raise ValueError(f"`x` must have a last dimension of {self.in_features}, got shape {tuple(x.shape)}")
-        if x.device != self.diag_out.device:
-            raise ValueError(f"`x` must be on the layer's device {self.diag_out.device}, got {x.device}")
+        own = self.diag_out
+        if x.device != own.device:
+            raise ValueError(f"`x` must be on the layer's device {own.device}, got {x.device}")
         if not x.is_floating_point():
             raise TypeError(f"`x` must be real floating point, got {x.dtype}")
         kind = x.device.type
-        if kind != "meta" and torch.is_autocast_enabled(kind) and torch.float64 not in (x.dtype, self.diag_out.dtype):
+        if kind != "meta" and torch.is_autocast_enabled(kind) and torch.float64 not in (x.dtype, own.dtype):
             return torch.get_autocast_dtype(kind)
-        if x.dtype != self.diag_out.dtype:
-            raise TypeError(f"`x` must have the layer's dtype {self.diag_out.dtype}, got {x.dtype}")
+        if x.dtype != own.dtype:
+            raise TypeError(f"`x` must have the layer's dtype {own.dtype}, got {x.dtype}")
         return x.dtype
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
