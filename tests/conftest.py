@@ -14,6 +14,10 @@ settings.register_profile("explore", parent=settings.get_profile("ci"), derandom
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
+# Warnings are errors here: those that torch gives once a process must not depend on which test comes first.
+torch.set_warn_always(True)
+
+
 @pytest.fixture(autouse=True)
 def seed() -> None:
     torch.manual_seed(0)

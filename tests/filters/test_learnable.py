@@ -55,7 +55,7 @@ def test_the_regularizer_pulls_random_filters_to_an_exact_bank():
         optimiser.zero_grad()
         value = filter.regularizer()
         value.backward()
-        return value
+        return value.detach()
 
     start = float(loss())
     optimiser.step(loss)
