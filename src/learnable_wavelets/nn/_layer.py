@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,20 @@ from ..kernels import _calls as kernels
 from ..kernels._layout import Layout
 
 STARTS = ("ones", "signs", "gaussian")
+
+
+class Operands(NamedTuple):
+    """The arguments of `kernels.sandwich` after x."""
+
+    diag_in: Tensor
+    permutation: Tensor
+    diag_mid: Tensor
+    diag_out: Tensor
+    bias: Tensor | None
+    bank: kernels.Bank
+    layout: Layout
+    mode: str
+    level: int
 
 
 class SandwichLayer(nn.Module, ABC):
@@ -54,6 +68,10 @@ class SandwichLayer(nn.Module, ABC):
     @abstractmethod
     def _transform(self, x: Tensor) -> tuple[kernels.Bank, str, int]:
         """The filters in the dtype in which x is computed (none for Hadamard), the mode and the level."""
+
+    def _shares_transform(self, other: SandwichLayer) -> bool:
+        """Whether `_transform` of the two is the same, filter bank included."""
+        return type(self) is type(other)
 
     def _gains(self) -> tuple[float, float]:
         """Mean square of the coefficients of N(0, 1) inputs, and of the samples made from N(0, 1) coefficients.
@@ -98,10 +116,7 @@ class SandwichLayer(nn.Module, ABC):
     def forward(self, x: Tensor) -> Tensor:
         """`(..., in_features)` to `(..., out_features)`."""
         out_dtype = self._check_input(x)
-        diagonals = (self.diag_in, self.diag_mid, self.diag_out)
-        if self.training and self.dropout:  # one mask per call for the whole batch, as published
-            diagonals = tuple(dropout(d, self.dropout) for d in diagonals)  # type: ignore[assignment]
-        return self._compute(x, diagonals, self.bias).to(out_dtype)
+        return self._compute(x, self._drawn_diagonals(), self.bias).to(out_dtype)
 
     def to_dense(self) -> Tensor:
         """The matrix `(out_features, in_features)` that the layer applies before the bias; dropout is left out."""
@@ -110,13 +125,24 @@ class SandwichLayer(nn.Module, ABC):
         eye = torch.eye(self.in_features, device=self.diag_out.device, dtype=compute_dtype(dtype))
         return self._compute(eye, diagonals, None).T.to(dtype)
 
+    def _drawn_diagonals(self) -> tuple[Tensor, Tensor, Tensor]:
+        """B, G and S under dropout: one mask per call for the whole batch, as published."""
+        diagonals = (self.diag_in, self.diag_mid, self.diag_out)
+        if self.training and self.dropout:
+            return tuple(dropout(d, self.dropout) for d in diagonals)  # type: ignore[return-value]
+        return diagonals
+
     def _compute(self, x: Tensor, diagonals: tuple[Tensor, Tensor, Tensor], bias: Tensor | None) -> Tensor:
+        return kernels.sandwich(x, *self._operands(x, diagonals, bias))
+
+    def _operands(self, x: Tensor, diagonals: tuple[Tensor, Tensor, Tensor], bias: Tensor | None) -> Operands:
+        """What `kernels.sandwich` takes beside an x like this one; the filter bank is made here."""
         diag_in, diag_mid, diag_out = diagonals
         if diag_out.dtype in HALF_TYPES:
             diag_in, diag_mid, diag_out = (d.float() for d in diagonals)
             bias = None if bias is None else bias.float()
         bank, mode, level = self._transform(x)
-        return kernels.sandwich(x, diag_in, self.permutation, diag_mid, diag_out, bias, bank, self._layout, mode, level)
+        return Operands(diag_in, self.permutation, diag_mid, diag_out, bias, bank, self._layout, mode, level)
 
     def _check_input(self, x: Tensor) -> torch.dtype:
         """The dtype of the output, or the error that says what is wrong with x."""

@@ -131,6 +131,13 @@ class WaveletLinear(SandwichLayer):
         dtype = compute_dtype(self.diag_out.dtype)
         return bank if bank.dec_lo.dtype == dtype else bank.to(dtype=dtype), self.mode, self.level
 
+    def _shares_transform(self, other: SandwichLayer) -> bool:
+        return (
+            isinstance(other, WaveletLinear)
+            and self.filter is other.filter
+            and (self.mode, self.level) == (other.mode, other.level)
+        )
+
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, level={self.level}, mode={self.mode!r}"
 
