@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ._bind import Once
 from ._linear import WaveletLinear
 from ._recurrent import Cell, Gated, Inputs, LayerFactory, State, Step, check_flag
 from ._sequence import Recurrent
@@ -17,9 +18,9 @@ class _GRUStep(Gated):
     GATES = ("reset", "update", "state")
     reset_after: bool
 
-    def _step(self, suffix: str, like: Tensor) -> Step:
+    def _step(self, suffix: str, once: Once) -> Step:
         if self.reset_after:
-            products = self._products(suffix, self.GATES, like)
+            products = self._products(suffix, self.GATES, once)
 
             def step(inputs: Inputs, states: State) -> State:
                 (h,) = states
@@ -30,7 +31,7 @@ class _GRUStep(Gated):
 
             return step
 
-        gates, candidate = (self._products(suffix, names, like) for names in (self.GATES[:2], self.GATES[2:]))
+        gates, candidate = (self._products(suffix, names, once) for names in (self.GATES[:2], self.GATES[2:]))
 
         def published_step(inputs: Inputs, states: State) -> State:
             (h,) = states

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from ._bind import bind_together
+from ._bind import Once, bind_together
 from ._layer import check_size
 
 LayerFactory = Callable[..., nn.Module]
@@ -82,7 +82,7 @@ class Gated(nn.Module, ABC):
             parameter.uniform_(-bound, bound)
 
     @abstractmethod
-    def _step(self, suffix: str, like: Tensor) -> Step:
+    def _step(self, suffix: str, once: Once) -> Step:
         """The step of a cell as a function, with filters and dropout masks as they are now."""
 
     def _parameter(self, name: str) -> Tensor | None:
@@ -100,7 +100,7 @@ class Gated(nn.Module, ABC):
         # under autocast the product is of a half type, the states are not
         return linear(x, weight, bias).to(weight.dtype).chunk(len(self.GATES), dim=-1)
 
-    def _products(self, suffix: str, gates: tuple[str, ...], like: Tensor) -> Callable[[Tensor], list[Tensor]]:
+    def _products(self, suffix: str, gates: tuple[str, ...], once: Once) -> Callable[[Tensor], list[Tensor]]:
         """A function of h: its products with the recurrent matrices of these gates, in their order."""
         parts: list[tuple[list[int], Callable[[Tensor], Tensor]]] = []
         dense = [index for index, gate in enumerate(gates) if gate in self._dense]
@@ -108,13 +108,14 @@ class Gated(nn.Module, ABC):
             parts.append((dense, self._dense_product(suffix, [gates[index] for index in dense])))
         made = [index for index, gate in enumerate(gates) if gate in self.gates]
         modules = [self.get_submodule(gates[index] + suffix) for index in made]
-        parts += [([made[i] for i in group], function) for group, function in bind_together(modules, like)]
+        parts += [([made[i] for i in group], function) for group, function in bind_together(modules, once)]
 
         def products(h: Tensor) -> list[Tensor]:
             found: dict[int, Tensor] = {}
             for indices, function in parts:
                 y = function(h).to(h.dtype)
-                found.update(zip(indices, y.chunk(len(indices), dim=-1), strict=True))
+                # a chunk of the whole would cost a copy in the backward pass
+                found.update(zip(indices, y.chunk(len(indices), dim=-1) if len(indices) > 1 else (y,), strict=True))
             return [found[index] for index in range(len(gates))]
 
         return products
@@ -190,7 +191,7 @@ class Cell(Gated):
             expected = f"1-D (unbatched) or 2-D with a last dimension of {self.input_size}"
             raise ValueError(f"`input` must be {expected}, got shape {tuple(x.shape)}")
         state = self._read_state(hx, (*x.shape[:-1], self.hidden_size))
-        return self._step("", x)(self._project(x, ""), state)
+        return self._step("", Once(x, {}))(self._project(x, ""), state)
 
 
 def check_flag(name: str, value: bool) -> bool:

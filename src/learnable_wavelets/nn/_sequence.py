@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import dropout as drop
 from torch.nn.utils.rnn import PackedSequence
 
+from ._bind import Once
 from ._layer import check_dropout, check_size
 from ._recurrent import Gated, Inputs, LayerFactory, State, Step, check_flag
 
@@ -101,6 +102,7 @@ class Recurrent(Gated):
         """All layers on rows ordered by step, `sizes[t]` of them at step t; the states are `(cells, batch, hidden)`."""
         starts = list(zip(*(s.unbind() for s in state), strict=True))
         ends: list[State] = []
+        once = Once(x, {})
         for layer in range(self.num_layers):
             if layer and self.dropout and self.training:
                 x = drop(x, self.dropout)
@@ -108,7 +110,7 @@ class Recurrent(Gated):
             for reverse, suffix in enumerate(self._suffixes(layer)):
                 gates = [torch.split(part, sizes) for part in self._project(x, suffix)]
                 inputs = list(zip(*gates, strict=True))
-                y, end = scan(self._step(suffix, x), inputs, starts[len(ends)], reverse=bool(reverse))
+                y, end = scan(self._step(suffix, once), inputs, starts[len(ends)], reverse=bool(reverse))
                 outputs.append(y)
                 ends.append(end)
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
