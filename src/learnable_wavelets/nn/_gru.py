@@ -120,7 +120,8 @@ class GRU(_GRUStep, Recurrent):
 
     References:
         Cho et al., 2014, [arXiv 1406.1078](https://arxiv.org/abs/1406.1078). Compressed: Wolter, Lin and Yao, 2020,
-        [arXiv 2004.09569](https://arxiv.org/abs/2004.09569).
+        [arXiv 2004.09569](https://arxiv.org/abs/2004.09569). One dropout mask per sequence: Gal and Ghahramani, 2016,
+        [arXiv 1512.05287](https://arxiv.org/abs/1512.05287).
     """
 
     def __init__(

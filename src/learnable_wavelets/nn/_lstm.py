@@ -73,7 +73,7 @@ class LSTM(_LSTMStep, Recurrent):
         >>> output.shape, c_n.shape
         (torch.Size([20, 8, 512]), torch.Size([1, 8, 512]))
         >>> [sum(p.numel() for p in rnn.parameters()) for rnn in (layer, torch.nn.LSTM(10, 512))]
-        [293424, 1073152]
+        [291376, 1073152]
 
     Notes:
         As for `GRU`. With `gates=()` it has the parameters of `nn.LSTM`, under the same names. `proj_size` of `nn.LSTM`
