@@ -414,8 +414,10 @@ def test_half_types(make):
 
 
 @pytest.mark.parametrize("inputs", [torch.float32, torch.bfloat16])
-def test_autocast_keeps_states_in_full_precision(make, inputs):
-    layer, x = make(INPUT, HIDDEN), torch.randn(6, 4, INPUT).to(inputs)
+@pytest.mark.parametrize("name", [*KINDS, "GRU dense", "LSTM dense"])
+def test_autocast_keeps_states_in_full_precision(name, inputs):
+    dense = {"GRU dense": partial(GRU, gates=()), "LSTM dense": partial(LSTM, recurrent_layer=nn.Linear)}
+    layer, x = (KINDS | dense)[name](INPUT, HIDDEN), torch.randn(6, 4, INPUT).to(inputs)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         results = flat(layer(x))
         again = layer(x, layer(x)[1])

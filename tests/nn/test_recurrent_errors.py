@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_sequence
 
-from learnable_wavelets.nn import GRU, LSTM, GRUCell, LSTMCell
+from learnable_wavelets.nn import GRU, LSTM, Fastfood, GRUCell, LSTMCell, WaveletLinear
 
 LAYERS = {"GRU": GRU, "LSTM": LSTM}
 CELLS = {"GRUCell": GRUCell, "LSTMCell": LSTMCell}
@@ -87,6 +87,27 @@ def test_gates(kind, gates, error, message):
 def test_factory(kind, factory, message):
     with pytest.raises(TypeError, match=message):
         ALL[kind](4, 4, recurrent_layer=factory)
+
+
+@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize(
+    ("layer", "error", "message"),
+    [
+        (nn.Linear(4, 1), ValueError, "`recurrent_layer` must make layers with 4 outputs from 4 inputs, got 1"),
+        (Fastfood(4, 8), ValueError, "`recurrent_layer` must make layers with 4 outputs from 4 inputs, got 8"),
+        (Fastfood(8, 4), ValueError, r"`x` must have a last dimension of 8, got shape"),
+        (Fastfood(8, 8), ValueError, r"`x` must have a last dimension of 8, got shape"),
+        (nn.Sequential(Fastfood(4, 8), Fastfood(4, 4)), ValueError, r"`x` must have a last dimension of 4, got shape"),
+        (WaveletLinear(4, 4).double(), TypeError, "`x` must have the layer's dtype torch.float64, got torch.float32"),
+        (Fastfood(4, 4, device="meta"), ValueError, "`x` must be on the layer's device meta, got cpu"),
+    ],
+)
+def test_layers_that_do_not_fit(kind, layer, error, message):
+    for gates in (None, ALL[kind].GATES[:1]):
+        module = ALL[kind](3, 4, gates=gates, recurrent_layer=lambda *size, **keywords: layer)
+        with pytest.raises(error, match=message) as caught, torch.no_grad():
+            module(x[0])
+        assert one_line(caught)
 
 
 @pytest.mark.parametrize("kind", ALL)

@@ -20,7 +20,7 @@ class Once(NamedTuple):
     """What the cells of a sequence have in common."""
 
     like: Tensor
-    """An input: what comes later is on its device, and not checked again."""
+    """A tensor with the dtype and on the device of the inputs."""
     banks: Banks
     """The filter banks that are made already."""
 
@@ -96,10 +96,14 @@ def _has_hooks(module: nn.Module) -> bool:
 
 
 def _operands(module: SandwichLayer, once: Once) -> Operands:
+    module._check_input(once.like.new_empty((0, module.in_features)))
     return module._operands(once.like, module._drawn_diagonals(), module.bias, once.banks)
 
 
 def _apply(x: Tensor, operands: Operands) -> Tensor:
+    width = operands.layout.in_features
+    if x.shape[-1] != width:  # the kernels trust their input
+        raise ValueError(f"`x` must have a last dimension of {width}, got shape {tuple(x.shape)}")
     return kernels.sandwich(x, *operands)
 
 

@@ -97,7 +97,7 @@ class Gated(nn.Module, ABC):
         """What x contributes to each gate, for all rows in one product."""
         weight, bias = self._parameter("weight_ih" + suffix), self._parameter("bias_ih" + suffix)
         assert weight is not None  # every cell has one
-        # under autocast the product is of a half type, the states are not
+        # under autocast products are of a half type; added to this one, none of them makes the states so
         return linear(x, weight, bias).to(weight.dtype).chunk(len(self.GATES), dim=-1)
 
     def _products(self, suffix: str, gates: tuple[str, ...], once: Once) -> Callable[[Tensor], list[Tensor]]:
@@ -113,7 +113,10 @@ class Gated(nn.Module, ABC):
         def products(h: Tensor) -> list[Tensor]:
             found: dict[int, Tensor] = {}
             for indices, function in parts:
-                y = function(h).to(h.dtype)
+                y = function(h)
+                if y.shape[-1] != len(indices) * h.shape[-1]:
+                    expected = f"{len(indices) * h.shape[-1]} outputs from {h.shape[-1]} inputs"
+                    raise ValueError(f"`recurrent_layer` must make layers with {expected}, got {y.shape[-1]}")
                 # a chunk of the whole would cost a copy in the backward pass
                 found.update(zip(indices, y.chunk(len(indices), dim=-1) if len(indices) > 1 else (y,), strict=True))
             return [found[index] for index in range(len(gates))]
@@ -191,7 +194,7 @@ class Cell(Gated):
             expected = f"1-D (unbatched) or 2-D with a last dimension of {self.input_size}"
             raise ValueError(f"`input` must be {expected}, got shape {tuple(x.shape)}")
         state = self._read_state(hx, (*x.shape[:-1], self.hidden_size))
-        return self._step("", Once(x, {}))(self._project(x, ""), state)
+        return self._step("", Once(state[0], {}))(self._project(x, ""), state)
 
 
 def check_flag(name: str, value: bool) -> bool:

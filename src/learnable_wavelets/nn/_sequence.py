@@ -102,7 +102,7 @@ class Recurrent(Gated):
         """All layers on rows ordered by step, `sizes[t]` of them at step t; the states are `(cells, batch, hidden)`."""
         starts = list(zip(*(s.unbind() for s in state), strict=True))
         ends: list[State] = []
-        once = Once(x, {})
+        once = Once(state[0], {})
         for layer in range(self.num_layers):
             if layer and self.dropout and self.training:
                 x = drop(x, self.dropout)
