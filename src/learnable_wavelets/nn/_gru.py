@@ -111,8 +111,9 @@ class GRU(_GRUStep, Recurrent):
         True
 
     Notes:
-        Once per call and cell, not per step: input products (one for the whole sequence), filter banks, and the
-        dropout masks of the diagonals. The paper draws new masks at each step; `GRUCell` in a loop does that.
+        Once per call, not per step: the input products, the filter banks (one that several matrices share is made
+        once) and the dropout masks of the diagonals. The paper draws new masks at each step; so does `GRUCell` in a
+        loop.
         Hooks on the modules in place of a matrix are honoured, but then their filters are made at every step.
         Under autocast products may be of the half type; states and outputs keep the dtype of the parameters.
         A compressed matrix starts orthogonal, which keeps the length of the state; a dense one starts at about 0.58

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.functional import dropout as drop
+from torch.nn.functional import linear
 from torch.nn.utils.rnn import PackedSequence
 
 from ._bind import Once
@@ -108,13 +109,25 @@ class Recurrent(Gated):
                 x = drop(x, self.dropout)
             outputs = []
             for reverse, suffix in enumerate(self._suffixes(layer)):
-                gates = [torch.split(part, sizes) for part in self._project(x, suffix)]
-                inputs = list(zip(*gates, strict=True))
-                y, end = scan(self._step(suffix, once), inputs, starts[len(ends)], reverse=bool(reverse))
+                y, end = scan(
+                    self._step(suffix, once), self._inputs(x, sizes, suffix), starts[len(ends)], reverse=bool(reverse)
+                )
                 outputs.append(y)
                 ends.append(end)
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
         return x, tuple(torch.stack(list(states)) for states in zip(*ends, strict=True))
+
+    def _inputs(self, x: Tensor, sizes: list[int], suffix: str) -> list[Inputs]:
+        """What x contributes to the gates, by step: products of the whole sequence.
+
+        One for each gate: the gradient of a product for all gates would be put together in one more copy.
+        """
+        weight, bias = self._input_weights(suffix)
+        count = len(self.GATES)
+        biases = (None,) * count if bias is None else bias.chunk(count)
+        # under autocast products are of a half type; added to these, none of them makes the states so
+        gates = [linear(x, w, b).to(weight.dtype) for w, b in zip(weight.chunk(count), biases, strict=True)]
+        return list(zip(*(torch.split(gate, sizes) for gate in gates), strict=True))
 
     def extra_repr(self) -> str:
         text = super().extra_repr()
