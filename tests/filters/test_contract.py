@@ -13,6 +13,7 @@ from learnable_wavelets import (
     LearnableWaveletFilter,
     OrthogonalWaveletFilter,
     WaveletFilter,
+    wavelet_regularizer,
 )
 from learnable_wavelets.functional import wavedec
 
@@ -136,6 +137,15 @@ def test_meta_then_empty_then_reset(make):
         assert all(f.is_meta for f in make().filter_bank)
 
 
+def test_an_explicit_device_beats_the_default(make):
+    with torch.device("meta"):
+        filter = make(device="cpu")
+        filter.reset_parameters()
+        assert values(filter) == values(make(device="cpu"))
+    assert values(filter) == values(make())
+    assert all(f.device.type == "cpu" for f in filter.filter_bank)
+
+
 def test_device_and_dtype(make):
     assert {p.dtype for p in make().parameters()} == {torch.get_default_dtype()}
     assert {p.dtype for p in make(dtype=torch.bfloat16).parameters()} == {torch.bfloat16}
@@ -202,6 +212,36 @@ def test_repr(filter, text):
 
 def test_repr_of_lifting_tells_wavelet_and_taps():
     assert repr(BiorthogonalWaveletFilter("bior2.2")).startswith("BiorthogonalWaveletFilter(\n  'bior2.2', taps=6")
+
+
+class Fixed(WaveletFilter):
+    """A bank that nothing can move, in buffers or in nothing at all."""
+
+    def __init__(self, device=None, registered=True):
+        super().__init__(BANK, "fixed")
+        self.registered = registered
+        for name, values in zip(FilterBank._fields, BANK, strict=True):
+            if registered:
+                self.register_buffer(name, values.to(device))
+            else:
+                setattr(self, name, values.to(device))
+
+    def reset_parameters(self):
+        pass
+
+    @property
+    def filter_bank(self):
+        return FilterBank(self.dec_lo, self.dec_hi, self.rec_lo, self.rec_hi)
+
+
+@pytest.mark.parametrize("registered", [True, False])
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_a_filter_without_parameters(registered, device):
+    filter = Fixed(device, registered)
+    assert {loss.device.type for loss in filter.losses().values()} == {device}
+    assert wavelet_regularizer(torch.nn.ModuleList([filter])).device.type == device
+    if device == "cpu":
+        assert wavelet_regularizer(filter).item() == 0.0
 
 
 def test_base_class_is_abstract():

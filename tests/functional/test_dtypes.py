@@ -10,7 +10,9 @@ from learnable_wavelets.functional import (
     fwht,
     idwt,
     orthogonality_loss,
+    pack,
     perfect_reconstruction_loss,
+    unpack,
     wavedec,
     waverec,
 )
@@ -115,6 +117,20 @@ def test_compile_whole_graph(mode):
     compiled = whole_graph(there_and_back)
     for a, b in zip(compiled(*inputs), there_and_back(*inputs), strict=True):
         assert_same(a, b)
+
+
+def test_compile_whole_graph_above_the_useful_level():
+    """Without the warning, which would break the graph; at every level, packed and back."""
+
+    def there_and_back(x, level):
+        packed, lengths = pack(wavedec(x, "db4", "periodization", level=level))
+        return waverec(unpack(packed, lengths), "db4", "periodization")
+
+    compiled = whole_graph(there_and_back)
+    for level in (0, 4):
+        assert_same(compiled(signal(3, 16), level), signal(3, 16))
+    with pytest.warns(UserWarning, match="`level` 4 is above the 1 that 16 samples and 8 taps allow"):
+        there_and_back(signal(3, 16), 4)
 
 
 def test_compile_with_inductor():

@@ -14,6 +14,7 @@ from learnable_wavelets.functional import (
     wavedec,
     waverec,
 )
+from learnable_wavelets.kernels import available_backends, use_backend
 
 from ..banks import MODES, random_bank, signal
 
@@ -25,6 +26,20 @@ def leaves(*tensors):
 def check(function, *inputs):
     assert torch.autograd.gradcheck(function, inputs)
     assert torch.autograd.gradgradcheck(function, inputs)
+
+
+@pytest.mark.parametrize("backend", available_backends())
+def test_level_zero_gives_filters_gradients_of_zeros(backend):
+    bank = FilterBank(*leaves(*random_bank(4)))
+    (x,) = leaves(signal(8))
+    with use_backend(backend):
+        coeffs = wavedec(x, bank, "periodization", level=0)
+        assert torch.equal(coeffs[0], x)
+        coeffs[0].sum().backward()
+    assert [f.grad is None for f in bank] == [False, False, True, True]
+    waverec([x], bank, "periodization").sum().backward()
+    assert all(torch.equal(f.grad, torch.zeros(4, dtype=f.dtype)) for f in bank)
+    assert torch.equal(waverec([x], bank), x)
 
 
 @pytest.mark.parametrize("mode", MODES)

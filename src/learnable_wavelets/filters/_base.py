@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from itertools import chain
 from typing import NamedTuple
 
 import pywt
@@ -38,7 +39,8 @@ class WaveletFilter(nn.Module, ABC):
 
     def losses(self) -> dict[str, Tensor]:
         """The terms of the wavelet loss by name; an exact bank's are true zeros, without a gradient."""
-        zero = torch.zeros((), device=next(self.parameters()).device)
+        own = next(chain(self.parameters(), self.buffers()), None)
+        zero = torch.zeros((), device=(self.filter_bank.dec_lo if own is None else own).device)
         return {"perfect_reconstruction": zero, "alias_cancellation": zero}
 
     def regularizer(self) -> Tensor:
@@ -78,8 +80,9 @@ def read_start(wavelet: WaveletLike, taps: int | None = None) -> Start:
     rounding = 1e-9 if given.dec_lo.dtype == torch.float64 else 1e-5
     bank = given.to(device="cpu", dtype=torch.float64)
     if taps is not None:
-        if not isinstance(taps, int) or isinstance(taps, bool):
-            raise TypeError(f"`taps` must be an int, got {type(taps).__name__}")
         bank = bank.pad(taps)
     name = wavelet.name if isinstance(wavelet, pywt.Wavelet) else wavelet
-    return Start(bank, repr(name) if isinstance(name, str) else type(wavelet).__name__, rounding)
+    label = repr(name) if isinstance(name, str) else type(wavelet).__name__
+    if not all(bool(f.isfinite().all()) for f in bank):
+        raise ValueError(f"`wavelet` must have finite filters, got {label} with infinite or NaN taps")
+    return Start(bank, label, rounding)

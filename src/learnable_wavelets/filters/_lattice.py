@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from ..functional._arguments import check_dtype
 from ..functional._bank import FilterBank, WaveletLike
 from ..functional._check import compute_dtype
 from ..functional._losses import alternating, orthogonality_loss
@@ -63,9 +64,10 @@ class OrthogonalWaveletFilter(WaveletFilter):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
+        check_dtype(dtype)
         start, label, rounding = read_start(wavelet, taps)
         defect = float(orthogonality_loss(start))
-        if defect > rounding**2:  # dmey, a truncated series, has 3e-5
+        if not defect <= rounding**2:  # NaN too; dmey, a truncated series, has 3e-5
             raise ValueError(f"`wavelet` must be orthonormal, got {label} with an orthogonality loss of {defect:.1e}")
         super().__init__(start, label)
         self.angles = nn.Parameter(torch.empty(start.taps // 2, device=device, dtype=dtype))
@@ -75,7 +77,7 @@ class OrthogonalWaveletFilter(WaveletFilter):
     @torch.no_grad()
     def reset_parameters(self) -> None:
         start = self.start_bank()
-        self.angles.copy_(torch.tensor(lattice_angles(start.dec_lo.tolist()), dtype=torch.float64))
+        self.angles.copy_(torch.tensor(lattice_angles(start.dec_lo.tolist()), dtype=torch.float64, device="cpu"))
         self.sign.copy_(torch.sign(torch.dot(start.dec_hi, _alternating_flip(start.dec_lo))))
 
     @property

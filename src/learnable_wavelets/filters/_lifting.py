@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from ..functional._arguments import check_dtype
 from ..functional._bank import FilterBank, WaveletLike
 from ..functional._check import compute_dtype
 from ..functional._losses import alternating
@@ -61,6 +62,7 @@ class BiorthogonalWaveletFilter(WaveletFilter):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
+        check_dtype(dtype)
         start, label, rounding = read_start(wavelet)
         plan = factor(start.dec_lo.tolist(), start.dec_hi.tolist(), rounding)
         first, last = _support(_columns(plan, *_initial(plan)))

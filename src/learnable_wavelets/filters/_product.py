@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ..functional._arguments import check_dtype
 from ..functional._bank import FilterBank, WaveletLike
 from ..functional._losses import alias_cancellation_loss, check_alias, perfect_reconstruction_loss
 from ._base import WaveletFilter, read_start
@@ -62,6 +63,7 @@ class LearnableWaveletFilter(WaveletFilter):
         dtype: torch.dtype | None = None,
     ) -> None:
         check_alias(alias)
+        check_dtype(dtype)
         start, label, _ = read_start(wavelet, taps)
         super().__init__(start, label)
         self.alias = alias

@@ -8,6 +8,8 @@ import pywt
 import torch
 from torch import Tensor
 
+from ._arguments import check_dtype, check_int
+
 
 class FilterBank(NamedTuple):
     """Four 1-D filters of equal, even length, in PyWavelets' order, orientation and signs.
@@ -52,8 +54,9 @@ class FilterBank(NamedTuple):
 
         Raises:
             ValueError: unknown or continuous wavelet, or filters that are not four equal even lengths.
-            TypeError: `wavelet` is none of the four kinds, or its filters are not real floating point.
+            TypeError: `wavelet` is none of the four kinds, or its filters or `dtype` are not real floating point.
         """
+        check_dtype(dtype)
         if isinstance(wavelet, (str, pywt.Wavelet)):
             table = _named_filters(wavelet) if isinstance(wavelet, str) else _filters(wavelet)
             return cls(*(torch.tensor(f, device=device, dtype=dtype or torch.get_default_dtype()) for f in table))
@@ -74,8 +77,9 @@ class FilterBank(NamedTuple):
 
         Raises:
             ValueError: `taps` is odd or smaller than the filters.
+            TypeError: `taps` is no int.
         """
-        extra = taps - self.taps
+        extra = check_int("taps", taps) - self.taps
         if extra < 0 or taps % 2:
             raise ValueError(f"`taps` must be even and at least the {self.taps} taps of the wavelet, got {taps}")
         return FilterBank(*(torch.nn.functional.pad(f, (extra // 2, extra - extra // 2)) for f in self))

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ..kernels._precision import full_precision as full_precision
 from ..kernels.reference import MODES
+from ._arguments import check_int
 from ._bank import FilterBank, WaveletLike
 
 HALF_TYPES = (torch.float16, torch.bfloat16)
@@ -23,6 +24,7 @@ def check_signal(x: Tensor, name: str = "x") -> Tensor:
 
 def check_axis(x: Tensor, axis: int, name: str = "x") -> int:
     """`axis` as an index from the end, with at least one sample along it."""
+    axis = check_int("axis", axis)
     if x.dim() == 0 or not -x.dim() <= axis < x.dim():
         raise ValueError(f"`axis` must be an axis of `{name}` with shape {tuple(x.shape)}, got {axis}")
     if x.shape[axis] == 0:
@@ -37,8 +39,8 @@ def check_mode(mode: str) -> str:
 
 
 def compute_dtype(dtype: torch.dtype) -> torch.dtype:
-    """Half types are computed, and above all summed, in float32."""
-    return torch.float32 if dtype in HALF_TYPES else dtype
+    """Half types, and narrower ones, are computed, and above all summed, in float32."""
+    return torch.float32 if dtype.itemsize < 4 else dtype
 
 
 def bank_for(wavelet: WaveletLike, x: Tensor) -> FilterBank:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from ..kernels import _calls as kernels
+from ._arguments import check_flag
 from ._check import check_axis, check_signal, full_precision
 
 
@@ -22,7 +23,7 @@ def fwht(x: Tensor, normalized: bool = True) -> Tensor:
         `(..., n)` to `(..., n)`.
 
     Raises:
-        TypeError: `x` is not a real floating-point tensor.
+        TypeError: `x` is not a real floating-point tensor; `normalized` is no bool.
         ValueError: the last dimension of `x` is not a power of two.
 
     Examples:
@@ -34,6 +35,7 @@ def fwht(x: Tensor, normalized: bool = True) -> Tensor:
         Fino and Algazi, *Unified matrix treatment of the fast Walsh-Hadamard transform*, 1976.
     """
     check_axis(check_signal(x), -1)
+    check_flag("normalized", normalized)
     n = x.shape[-1]
     if n & (n - 1):
         raise ValueError(f"`x` must have a last dimension that is a power of two, got {n}")

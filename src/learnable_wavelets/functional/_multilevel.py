@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import ceil, log2
 
 import torch
 from torch import Tensor
 
 from ..kernels import _calls as kernels
+from ._arguments import check_int
 from ._bank import WaveletLike
 from ._check import bank_for, check_axis, check_mode, check_signal, full_precision
 
@@ -25,11 +26,15 @@ def deepest_level(n: int, taps: int) -> int:
 
 
 def check_level(level: int, deepest: int, why: str) -> int:
-    if not isinstance(level, int) or isinstance(level, bool):
-        raise TypeError(f"`level` must be an int, got {type(level).__name__}")
+    level = check_int("level", level)
     if not 0 <= level <= deepest:
         raise ValueError(f"`level` must be between 0 and {deepest} for {why}, got {level}")
     return level
+
+
+def without_effect(x: Tensor, *filters: Tensor) -> Tensor:
+    """`x`. At level 0 no filter has an effect: its gradient is then zeros, as that of a kernel is, and not `None`."""
+    return x + torch.cat([f[:0] for f in filters]).sum()
 
 
 def wavedec(
@@ -53,7 +58,7 @@ def wavedec(
 
     Warns:
         UserWarning: `level` is above `pywt.dwt_max_level`, so that every coefficient feels the boundary
-            (as `pywt.wavedec` does; `periodization` stays exact all the same).
+            (as `pywt.wavedec` does; `periodization` stays exact all the same). Compiled code does not warn.
 
     Examples:
         >>> import torch, learnable_wavelets as lw
@@ -67,8 +72,8 @@ def wavedec(
     useful = useful_level(n, bank.taps)
     if level is None:
         level = useful
-    check_level(level, deepest_level(n, bank.taps), f"{n} samples and {bank.taps} taps")
-    if level > useful:
+    level = check_level(level, deepest_level(n, bank.taps), f"{n} samples and {bank.taps} taps")
+    if level > useful and not torch.compiler.is_compiling():  # a warning would break the graph
         warnings.warn(
             f"`level` {level} is above the {useful} that {n} samples and {bank.taps} taps allow without "
             "boundary effects in every coefficient",
@@ -76,6 +81,8 @@ def wavedec(
         )
     with full_precision(x):
         moved = x.to(bank.dec_lo.dtype).movedim(axis, -1)
+        if level == 0:
+            moved = without_effect(moved, bank.dec_lo, bank.dec_hi)
         coeffs = kernels.wavedec(moved, bank.dec_lo, bank.dec_hi, mode, level)
     return [c.to(x.dtype).movedim(-1, axis) for c in coeffs]
 
@@ -94,7 +101,8 @@ def waverec(coeffs: Sequence[Tensor | None], wavelet: WaveletLike, mode: str = "
 
     Raises:
         TypeError: `coeffs` is not a list of real floating-point tensors.
-        ValueError: no coefficients, or lengths that do not belong together, and as for `idwt`.
+        ValueError: no coefficients, lengths that do not belong together, or dimensions beside `axis` that differ, and
+            as for `idwt`.
 
     Examples:
         >>> import torch, learnable_wavelets as lw
@@ -106,10 +114,13 @@ def waverec(coeffs: Sequence[Tensor | None], wavelet: WaveletLike, mode: str = "
     check_mode(mode)
     some = _check_coeffs(coeffs)
     axis = check_axis(some, axis, "coeffs")
+    _check_other_axes(coeffs, axis)
     bank = bank_for(wavelet, some)
     with full_precision(some):
         moved = [None if c is None else c.to(bank.dec_lo.dtype).movedim(axis, -1) for c in coeffs]
         _check_lengths(moved, bank.taps, mode)
+        if len(moved) == 1:
+            moved = [None if c is None else without_effect(c, bank.rec_lo, bank.rec_hi) for c in moved]
         x = kernels.waverec(moved, bank.rec_lo, bank.rec_hi, mode)
     assert x is not None  # some coefficient is there: the checks above
     return x.to(some.dtype).movedim(-1, axis)
@@ -126,6 +137,12 @@ def _check_coeffs(coeffs: Sequence[Tensor | None]) -> Tensor:
         kinds = sorted({f"{c.dtype} on {c.device}" for c in present})
         raise TypeError(f"`coeffs` must have one dtype and device, got {', '.join(kinds)}")
     return present[0]
+
+
+def _check_other_axes(coeffs: Sequence[Tensor | None], axis: int) -> None:
+    shapes = [tuple(c.shape) for c in coeffs if c is not None]
+    if len({(*shape[:axis], *shape[len(shape) + axis + 1 :]) for shape in shapes}) > 1 or len({*map(len, shapes)}) > 1:
+        raise ValueError(f"`coeffs` must have equal dimensions beside axis {axis}, got shapes {shapes}")
 
 
 def _check_lengths(coeffs: Sequence[Tensor | None], taps: int, mode: str) -> None:
@@ -177,11 +194,16 @@ def unpack(vector: Tensor, lengths: Sequence[int]) -> list[Tensor]:
     """Inverse of `pack`: views of `vector` with the given lengths on the last axis.
 
     Raises:
-        TypeError: `vector` is not a real floating-point tensor.
-        ValueError: the lengths do not add up to the last dimension of `vector`.
+        TypeError: `vector` is not a real floating-point tensor; `lengths` is not a list of ints.
+        ValueError: there are no lengths, or they do not add up to the last dimension of `vector`.
     """
     check_signal(vector, "vector")
-    if vector.dim() == 0 or sum(lengths) != vector.shape[-1] or min(lengths) < 0:
+    if isinstance(lengths, (str, bytes)) or not isinstance(lengths, Iterable):
+        raise TypeError(f"`lengths` must be a list of ints, got {type(lengths).__name__}")
+    sizes = [check_int(f"lengths[{index}]", length) for index, length in enumerate(lengths)]
+    if not sizes:
+        raise ValueError("`lengths` must hold at least one length, got none")
+    if vector.dim() == 0 or sum(sizes) != vector.shape[-1] or min(sizes) < 0:
         shape = tuple(vector.shape)
-        raise ValueError(f"`lengths` must add up to the last dimension of `vector` {shape}, got {tuple(lengths)}")
-    return list(torch.split(vector, list(lengths), dim=-1))
+        raise ValueError(f"`lengths` must add up to the last dimension of `vector` {shape}, got {tuple(sizes)}")
+    return list(torch.split(vector, sizes, dim=-1))

@@ -10,10 +10,6 @@ from torch import Tensor
 # Each function takes x of shape (..., n) and integer positions i of any sign, and returns the extended signal there.
 
 
-def _zero(x: Tensor, i: Tensor) -> Tensor:
-    return x.new_zeros((*x.shape[:-1], i.numel()))
-
-
 def _constant(x: Tensor, i: Tensor) -> Tensor:
     return x.index_select(-1, i.clamp(0, x.shape[-1] - 1))
 
@@ -64,7 +60,6 @@ def _antireflect(x: Tensor, i: Tensor) -> Tensor:
 
 
 _SAMPLES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "zero": _zero,
     "constant": _constant,
     "symmetric": _symmetric,
     "periodic": _periodic,
@@ -75,7 +70,7 @@ _SAMPLES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "antireflect": _antireflect,
 }
 
-MODES: tuple[str, ...] = tuple(_SAMPLES)
+MODES: tuple[str, ...] = ("zero", *_SAMPLES)  # zeros are padded, not sampled
 
 
 def extend(x: Tensor, left: int, right: int, mode: str) -> Tensor:
