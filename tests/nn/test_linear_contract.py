@@ -155,6 +155,31 @@ def test_meta_then_empty_then_reset_is_a_fresh_layer(make):
     assert all(torch.equal(v, layer.state_dict()[k]) for k, v in fresh.state_dict().items())
 
 
+@pytest.mark.parametrize("default", ["meta", "cpu"])
+def test_an_explicit_device_beats_the_default(make, default):
+    device = "cpu" if default == "meta" else "meta"
+    torch.manual_seed(5)
+    expected = make(12, 31)
+    expected.reset_parameters("gaussian")
+
+    def check():
+        torch.manual_seed(5)
+        layer = make(12, 31, device=device)
+        layer.reset_parameters("gaussian")
+        tensors = layer.state_dict()
+        assert {t.device.type for t in tensors.values()} == {device}
+        if device == "cpu":
+            assert all(torch.equal(v, tensors[k]) for k, v in expected.state_dict().items())
+
+    with torch.device(default):
+        check()
+    torch.set_default_device(default)
+    try:
+        check()
+    finally:
+        torch.set_default_device(None)
+
+
 def test_default_dtype_is_respected(make):
     torch.set_default_dtype(torch.float64)
     try:

@@ -78,6 +78,21 @@ def test_ones_is_the_default_start():
         assert torch.allclose(layer.diag_out, torch.ones(64))
 
 
+@pytest.mark.parametrize("shape", [(64, 100), (30, 30), (70, 13)], ids=str)
+@pytest.mark.parametrize("kind", [WaveletLinear, Fastfood])
+def test_float64_starts_without_the_rounding_of_float32(kind, shape):
+    n_in, _ = shape
+    layer = kind(*shape, dtype=torch.float64)
+    blocks, m = layer.diag_mid.shape
+    made = layer.permutation.numel() if layer.diag_in.dim() > 1 else m
+    for i, value in enumerate(layer.diag_out.tolist()):
+        added = len(range(i, made, shape[1])) if kind is WaveletLinear else 1
+        readers = blocks if layer.diag_in.dim() > 1 else 1
+        summed = 1 if layer.diag_in.dim() > 1 else blocks
+        assert value == pytest.approx((readers * n_in / (blocks * m) * added * summed) ** -0.5, rel=1e-15)
+    assert kind(*shape).diag_out.tolist() == layer.diag_out.float().tolist()
+
+
 def test_signs_are_signs_and_balanced():
     layer = WaveletLinear(1024, 1024)
     layer.reset_parameters("signs")

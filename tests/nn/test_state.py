@@ -265,6 +265,121 @@ def test_a_checkpoint_that_does_not_fit_changes_nothing(case, nested):
     assert all(state[key] is given[key] for key in given)  # the user's dictionary is left alone
 
 
+OLD = {"diag_in": "B", "diag_mid": "G", "diag_out": "S", "permutation": "P", "filter.dec_lo": "filter.h0"}
+
+
+def rename(state, prefix, into):
+    for ours, theirs in OLD.items():
+        ours, theirs = (ours, theirs) if into == "ours" else (theirs, ours)
+        if prefix + theirs in state:
+            state[prefix + ours] = state.pop(prefix + theirs)
+
+
+def register(layer, private):
+    """A hook that reads checkpoints with the names of another implementation."""
+    if private:
+        layer._register_load_state_dict_pre_hook(lambda state, prefix, *rest: rename(state, prefix, "ours"))
+    else:
+        layer.register_load_state_dict_pre_hook(lambda _, state, prefix, *rest: rename(state, prefix, "ours"))
+
+
+@pytest.mark.parametrize("private", [True, False])
+@pytest.mark.parametrize("nested", [True, False])
+def test_a_pre_hook_may_rename_entries(nested, private):
+    layer, source = WaveletLinear(16, 16), scramble(WaveletLinear(16, 16))
+    register(layer, private)
+    model, prefix = (nn.Sequential(layer), "0.") if nested else (layer, "")
+    state = {prefix + k: v for k, v in source.state_dict().items()}
+    rename(state, prefix, "theirs")
+    assert prefix + "filter.h0" in state
+    model.load_state_dict(state)
+    assert all(torch.equal(v, layer.state_dict()[k]) for k, v in source.state_dict().items())
+
+
+@pytest.mark.parametrize("nested", [True, False])
+@pytest.mark.parametrize(("entry", "value", "message"), [
+    ("P", torch.zeros(1, 16, dtype=torch.int64), "permutation` must hold a permutation of 0 ... 15"),
+    ("G", torch.zeros(1, 3), "size mismatch for .*diag_mid"),
+    ("S", "torn", "diag_out"),
+])  # fmt: skip
+def test_a_renamed_entry_that_does_not_fit_changes_nothing(nested, entry, value, message):
+    layer, source = scramble(WaveletLinear(16, 16)), scramble(WaveletLinear(16, 16))
+    register(layer, True)
+    model, prefix = (nn.Sequential(layer), "0.") if nested else (layer, "")
+    state = {prefix + k: v for k, v in source.state_dict().items() if not k.startswith("filter.")}
+    state |= {f"{prefix}{k}": v.clone() for k, v in layer.state_dict().items() if k.startswith("filter.")}
+    rename(state, prefix, "theirs")
+    state[prefix + entry] = value
+    before = {k: v.clone() for k, v in layer.state_dict().items()}
+    with pytest.raises(RuntimeError, match=rf"(?s)Error\(s\) in loading state_dict.*{message}"):
+        model.load_state_dict(state)
+    assert all(torch.equal(v, before[k]) for k, v in layer.state_dict().items())
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_a_hook_that_raises_changes_nothing(error):
+    layer = scramble(WaveletLinear(16, 16))
+    before = {k: v.clone() for k, v in layer.state_dict().items()}
+
+    def hook(*args):
+        raise error("stop")
+
+    layer.filter._register_load_state_dict_pre_hook(hook)
+    with pytest.raises(error, match="stop"):
+        layer.load_state_dict(scramble(WaveletLinear(16, 16)).state_dict())
+    assert all(torch.equal(v, before[k]) for k, v in layer.state_dict().items())
+
+
+def test_a_failed_assignment_puts_the_parameters_themselves_back():
+    layer = scramble(WaveletLinear(16, 16))
+    before, values = dict(layer.named_parameters()), {k: v.clone() for k, v in layer.state_dict().items()}
+    state = scramble(WaveletLinear(16, 16)).state_dict()
+    del state["filter.rec_hi"]
+    with pytest.raises(RuntimeError, match=r"Missing key.*filter\.rec_hi"):
+        layer.load_state_dict(state, assign=True)
+    assert all(p is before[name] for name, p in layer.named_parameters())
+    assert all(torch.equal(v, values[k]) for k, v in layer.state_dict().items())
+
+
+@pytest.mark.parametrize("state", [None, [1], "text", 3], ids=repr)
+def test_no_dictionary_is_torchs_error(state):
+    with pytest.raises(TypeError, match="Expected state_dict to be dict-like"):
+        WaveletLinear(16, 16).load_state_dict(state)
+
+
+@pytest.mark.parametrize("nested", [True, False])
+@pytest.mark.parametrize("renamed", [True, False])
+@pytest.mark.parametrize("dtype", [torch.int32, torch.float64, torch.complex64])
+def test_indices_of_another_dtype_are_converted_but_not_assigned(dtype, renamed, nested):
+    layer, source = scramble(WaveletLinear(16, 16)), scramble(WaveletLinear(16, 16))
+    model, prefix = (nn.Sequential(layer), "0.") if nested else (layer, "")
+    state = {prefix + k: v for k, v in source.state_dict().items()}
+    state[prefix + "permutation"] = state[prefix + "permutation"].to(dtype)
+    if renamed:
+        register(layer, True)
+        rename(state, prefix, "theirs")
+    before = dict(layer.state_dict())
+    with pytest.raises(RuntimeError, match=r"permutation` must be of dtype torch\.int64 to be assigned, got torch"):
+        model.load_state_dict(state, assign=True)
+    assert all(torch.equal(v, before[k]) for k, v in layer.state_dict().items())
+    assert layer.permutation.dtype == torch.int64
+    if not dtype.is_complex:
+        model.load_state_dict(state)
+        assert torch.equal(layer.permutation, source.permutation)
+
+
+def test_inside_a_model_missing_entries_follow_torch():
+    """The others are loaded, as those of every module, before torch raises."""
+    model, source = nn.Sequential(scramble(WaveletLinear(16, 16))), nn.Sequential(scramble(WaveletLinear(16, 16)))
+    state = source.state_dict()
+    del state["0.diag_in"]
+    kept = model[0].diag_in.clone()
+    with pytest.raises(RuntimeError, match=r"Missing key.*0\.diag_in"):
+        model.load_state_dict(state)
+    assert torch.equal(model[0].diag_in, kept)
+    assert torch.equal(model[0].diag_mid, source[0].diag_mid)
+
+
 def test_a_missing_bias_is_told_from_no_bias():
     with_bias, without = WaveletLinear(16, 16), WaveletLinear(16, 16, bias=False)
     before = without.diag_in.clone(), without.permutation.clone()

@@ -37,9 +37,14 @@ class Layout(NamedTuple):
         return self.n if self.reduce else self.blocks * self.n
 
     def contributions(self) -> Tensor:
-        """How many block outputs are added up in each output, `(out_features,)`; the sum over blocks not counted."""
+        """How many block outputs are added up in each output, `(out_features,)`; the sum over blocks not counted.
+
+        On the CPU, in float64, whatever the default device and dtype are.
+        """
         whole, rest = divmod(self.made, self.out_features) if self.wrap else (1, 0)
-        return torch.full((self.out_features,), whole) + (torch.arange(self.out_features) < rest)
+        counts = torch.full((self.out_features,), float(whole), device="cpu", dtype=torch.float64)
+        counts[:rest] += 1
+        return counts
 
 
 def wide_blocks(in_features: int, out_features: int, n: int, *, wrap: bool) -> Layout:

@@ -7,12 +7,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout
 
+from ..functional._arguments import check_int
 from ..functional._bank import FilterBank
 from ..functional._check import HALF_TYPES, compute_dtype
+from ..functional._multilevel import without_effect
 from ..kernels import _calls as kernels
 from ..kernels._layout import Layout
 
@@ -56,7 +59,7 @@ class SandwichLayer(nn.Module, ABC):
     ) -> None:
         super().__init__()
         self.in_features, self.out_features = layout.in_features, layout.out_features
-        self.dropout = check_dropout(dropout)
+        self.dropout = dropout
         self._layout = layout
         shape = (layout.blocks, coefficients)
         for name, size in (("diag_in", layout.diag_in_shape), ("diag_mid", shape), ("diag_out", (self.out_features,))):
@@ -103,7 +106,7 @@ class SandwichLayer(nn.Module, ABC):
         if self.permutation.is_meta:
             return  # nothing to fill
         for row in self.permutation:
-            torch.randperm(row.shape[0], out=row)
+            torch.randperm(row.shape[0], out=row, device=row.device)
         for diagonal in (self.diag_in, self.diag_mid):
             diagonal.fill_(1) if start == "ones" else _random_signs_(diagonal)
         if start == "gaussian":
@@ -149,6 +152,9 @@ class SandwichLayer(nn.Module, ABC):
             diag_in, diag_mid, diag_out = (d.float() for d in diagonals)
             bias = None if bias is None else bias.float()
         bank, mode, level = self._transform(x, banks)
+        filters = [f for f in bank if f is not None]
+        if level == 0 and filters:
+            diag_mid = without_effect(diag_mid, *filters)
         return Operands(diag_in, self.permutation, diag_mid, diag_out, bias, bank, self._layout, mode, level)
 
     def _check_input(self, x: Tensor, own: Tensor) -> torch.dtype:
@@ -169,21 +175,33 @@ class SandwichLayer(nn.Module, ABC):
         return x.dtype
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
-        """As for every module, but all or nothing: a checkpoint that does not fit leaves the layer as it was."""
-        own = self.state_dict(keep_vars=True)
-        if strict and own.keys() != state_dict.keys():
-            # torch copies what fits before it raises; what it then copies is what is here already
-            state_dict = {key: own.get(key, value) for key, value in state_dict.items()}
-        return super().load_state_dict(state_dict, strict, assign)
+        """As for every module, but all or nothing: a checkpoint that does not fit leaves the layer as it was.
 
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
-        """The same inside a model, where whether missing keys are allowed is not known here."""
+        Loaded as part of a model, the layer refuses entries that do not fit as a whole too; that entries are missing
+        or too many torch tells only after it has loaded the others, as for every module.
+        """
+        before = [_contents(module) for module in self.modules()]
+        try:
+            return super().load_state_dict(state_dict, strict, assign)
+        except BaseException:
+            for contents in before:
+                _put_back(*contents)
+            raise
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, metadata: Any, *args: Any) -> None:
+        key, problems = f"{prefix}permutation", args[-1]
+        assign = bool(metadata.get("assign_to_params_buffers", False))
         own = self.state_dict(prefix=prefix, keep_vars=True)
-        problems = _misfits(own, state_dict, f"{prefix}permutation")
-        if problems:
-            args[-1].extend(problems)
-            state_dict.update({key: value for key, value in own.items() if key in state_dict})
-        super()._load_from_state_dict(state_dict, prefix, *args)
+        before, count, seen = _contents(self), len(problems), key in state_dict
+        problems.extend(_misfits(own, state_dict, key, assign))
+        if len(problems) > count:
+            _replace(state_dict, own)
+        super()._load_from_state_dict(state_dict, prefix, metadata, *args)
+        if not seen and key in state_dict and (wrong := _permutation_problem(key, self.permutation, assign)):
+            problems.append(wrong)  # a hook has renamed it since
+        if len(problems) > count:
+            _put_back(*before)
+            _replace(state_dict, own)
 
     def extra_repr(self) -> str:
         text = f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
@@ -191,15 +209,14 @@ class SandwichLayer(nn.Module, ABC):
 
 
 def check_size(name: str, value: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"`{name}` must be an int, got {type(value).__name__}")
+    value = check_int(name, value)
     if value < 1:
         raise ValueError(f"`{name}` must be at least 1, got {value}")
     return value
 
 
 def check_dropout(value: float) -> float:
-    if not isinstance(value, (int, float)):
+    if not isinstance(value, (int, float, np.floating, np.integer)):
         raise TypeError(f"`dropout` must be a number, got {type(value).__name__}")
     if not 0 <= value < 1:
         raise ValueError(f"`dropout` must be at least 0 and less than 1, got {value}")
@@ -212,15 +229,50 @@ def _random_signs_(tensor: Tensor) -> Tensor:
 
 def _row_lengths(gaussian: Tensor, layout: Layout) -> Tensor:
     """Lengths of independent Gaussian vectors over that of the diagonal they share: Fastfood's S, one per output."""
-    freedom = torch.full((layout.out_features,), gaussian.shape[-1], device=gaussian.device, dtype=torch.float32)
+    dtype = compute_dtype(gaussian.dtype)
+    freedom = torch.full((layout.out_features,), gaussian.shape[-1], device=gaussian.device, dtype=dtype)
     lengths: Tensor = torch.distributions.Chi2(freedom).sample().sqrt()
-    shared = gaussian.float().norm(dim=-1)
+    shared = gaussian.to(dtype).norm(dim=-1)
     several = layout.wrap or layout.reduce  # outputs of several blocks add up
     shared = shared.square().mean().sqrt() if several else shared.repeat_interleave(layout.n)[: layout.out_features]
     return lengths.div(shared).to(gaussian.dtype)
 
 
-def _misfits(own: Mapping[str, Tensor], given: Mapping[str, Any], permutation: str) -> list[str]:
+class _Contents(NamedTuple):
+    """The parameters and buffers of a module, objects and values."""
+
+    module: nn.Module
+    parameters: dict[str, nn.Parameter | None]
+    buffers: dict[str, Tensor | None]
+    values: dict[str, Tensor]
+
+
+def _contents(module: nn.Module) -> _Contents:
+    parameters, buffers = dict(module._parameters), dict(module._buffers)
+    values = {name: t.detach().clone() for name, t in {**parameters, **buffers}.items() if t is not None}
+    return _Contents(module, parameters, buffers, values)
+
+
+@torch.no_grad()
+def _put_back(
+    module: nn.Module,
+    parameters: dict[str, nn.Parameter | None],
+    buffers: dict[str, Tensor | None],
+    values: dict[str, Tensor],
+) -> None:
+    module._parameters.update(parameters)
+    module._buffers.update(buffers)
+    for name, tensor in {**parameters, **buffers}.items():
+        if tensor is not None:
+            tensor.copy_(values[name])
+
+
+def _replace(state_dict: dict[str, Any], own: Mapping[str, Tensor]) -> None:
+    """Torch loads what fits, the filter last: let what it loads be what is here already."""
+    state_dict.update({name: value for name, value in own.items() if name in state_dict})
+
+
+def _misfits(own: Mapping[str, Tensor], given: Mapping[str, Any], permutation: str, assign: bool) -> list[str]:
     """The message of torch itself for every entry that does not fit, and one for indices that are no permutation."""
     problems = []
     for key in own.keys() & given.keys():
@@ -232,12 +284,18 @@ def _misfits(own: Mapping[str, Tensor], given: Mapping[str, Any], permutation: s
                 f"size mismatch for {key}: copying a param with shape {new.shape} from checkpoint, "
                 f"the shape in current model is {shape}."
             )
-        elif key == permutation and not _is_permutation(new):
-            problems.append(f"`{key}` must hold a permutation of 0 ... {shape[-1] - 1} in each row.")
+        elif key == permutation and (wrong := _permutation_problem(key, new, assign)):
+            problems.append(wrong)
     return sorted(problems)
 
 
-def _is_permutation(rows: Tensor) -> bool:
-    if rows.device.type == "meta":
-        return True
-    return bool((rows.sort(dim=-1).values == torch.arange(rows.shape[-1], device=rows.device)).all())
+def _permutation_problem(key: str, rows: Tensor, assign: bool) -> str | None:
+    if assign and rows.dtype != torch.int64:
+        return f"`{key}` must be of dtype torch.int64 to be assigned, got {rows.dtype}."
+    if rows.is_meta:
+        return None
+    last = rows.shape[-1] - 1
+    indices = torch.arange(last + 1, device=rows.device)
+    if rows.is_complex() or not bool((rows.sort(dim=-1).values == indices).all()):
+        return f"`{key}` must hold a permutation of 0 ... {last} in each row."
+    return None
