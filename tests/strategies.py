@@ -17,12 +17,14 @@ leading_shapes = st.lists(st.integers(0, 3), max_size=3).map(tuple)
 
 @st.composite
 def levels(draw: st.DrawFn, n: int) -> int | None:
-    """`None`, or a depth that every layer of `n` inputs takes."""
+    """`None`, or a depth that every layer with blocks of `n` inputs takes."""
     return draw(st.none() | st.integers(0, ceil(log2(n))))
 
 
 @st.composite
 def rectangles(draw: st.DrawFn) -> tuple[int, int, int | None]:
     """`in_features`, `out_features`, `level`."""
-    n = draw(sizes)
-    return n, draw(sizes | st.just(n)), draw(levels(n))
+    n_in = draw(sizes)
+    n_out = draw(sizes | st.just(n_in))
+    block = n_in if n_out > n_in else ceil(n_in / (n_in // n_out))
+    return n_in, n_out, draw(levels(block))

@@ -1,5 +1,6 @@
 """Contract 11: bad input gets one clear error that names the argument, what was expected and what came."""
 
+import numpy as np
 import pytest
 import pywt
 import torch
@@ -11,6 +12,7 @@ from learnable_wavelets import (
     LearnableWaveletFilter,
     OrthogonalWaveletFilter,
     WaveletLinear,
+    nn,
     wavelet_losses,
     wavelet_regularizer,
 )
@@ -174,6 +176,99 @@ def test_layer_input(kind, given, error, message):
         layer(given)
 
 
+@pytest.mark.parametrize("kind", LAYERS)
+def test_flag(kind):
+    with pytest.raises(TypeError, match="`bias` must be a bool, got str"):
+        LAYERS[kind](4, 4, bias="no")
+    with pytest.raises(TypeError, match="`bias` must be a bool, got NoneType"):
+        LAYERS[kind](4, 4, None)
+
+
+MAKERS = {
+    **{name: lambda dtype, kind=kind: kind(8, 8, dtype=dtype) for name, kind in LAYERS.items()},
+    "WaveletLinear of a filter": lambda dtype: WaveletLinear(8, 8, wavelet=OrthogonalWaveletFilter(), dtype=dtype),
+    **{
+        kind.__name__: lambda dtype, kind=kind: kind("bior1.1", dtype=dtype)
+        for kind in (LearnableWaveletFilter, OrthogonalWaveletFilter, BiorthogonalWaveletFilter)
+    },
+    "FilterBank": lambda dtype: FilterBank.from_wavelet("haar", dtype=dtype),
+    "FilterBank of a bank": lambda dtype: FilterBank.from_wavelet(bank, dtype=dtype),
+    **{
+        kind.__name__: lambda dtype, kind=kind: kind(4, 8, dtype=dtype)
+        for kind in (nn.GRU, nn.LSTM, nn.GRUCell, nn.LSTMCell)
+    },
+}
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+@pytest.mark.parametrize(
+    "dtype", [torch.int64, torch.int32, torch.bool, torch.complex64, torch.float8_e4m3fn, "double"]
+)
+def test_dtype(maker, dtype):
+    with pytest.raises(TypeError, match="`dtype` must be one of float16, bfloat16, float32, float64; got "):
+        MAKERS[maker](dtype)
+
+
+AXES = {
+    "dwt": lambda axis: dwt(x, "db2", axis=axis),
+    "wavedec": lambda axis: wavedec(x, "db2", axis=axis),
+    "idwt": lambda axis: idwt(x, x, "db2", axis=axis),
+    "waverec": lambda axis: waverec([x, x], "db2", axis=axis),
+}
+
+
+@pytest.mark.parametrize("taker", AXES)
+@pytest.mark.parametrize("axis", [1.0, None, "1", (1,), True, torch.tensor(1)], ids=repr)
+def test_axis(taker, axis):
+    with pytest.raises(TypeError, match=f"`axis` must be an int, got {type(axis).__name__}$"):
+        AXES[taker](axis)
+
+
+@pytest.mark.parametrize("integer", [np.int64, np.int32, np.uint8])
+def test_numpys_integers_are_integers(integer):
+    layer = WaveletLinear(integer(16), integer(16), level=integer(2))
+    assert {type(v) for v in (layer.in_features, layer.out_features, layer.level)} == {int}
+    assert torch.equal(layer(x), layer(x))
+    assert Fastfood(integer(5), integer(3)).diag_in.shape == (1, 5)
+    assert len(LearnableWaveletFilter("haar", taps=integer(4))) == 4
+    coeffs = wavedec(x, "haar", level=integer(2), axis=integer(1))
+    assert torch.equal(waverec(coeffs, "haar", axis=integer(1)), waverec(coeffs, "haar"))
+    packed, lengths = pack(coeffs)
+    assert [c.shape for c in unpack(packed, np.array(lengths, integer))] == [c.shape for c in coeffs]
+    assert nn.GRU(integer(3), integer(4), integer(2))(torch.ones(2, 3))[0].shape == (2, 4)
+
+
+@pytest.mark.parametrize("mode", ["periodization", "zero", "symmetric"])
+def test_waverec_of_two_batches(mode):
+    """Not broadcast, on no backend."""
+    for other in (x[:1], x[0], x[None], x.expand(3, 2, 16)):
+        for coeffs in ([x, other], [other, x], [None, x, other.new_zeros((*other.shape[:-1], 30))]):
+            with pytest.raises(
+                ValueError, match=r"`coeffs` must have equal dimensions beside axis -1, got shapes \[\("
+            ):
+                waverec(coeffs, "db2", mode)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("kind", [LearnableWaveletFilter, OrthogonalWaveletFilter, BiorthogonalWaveletFilter])
+@pytest.mark.parametrize("field", FilterBank._fields)
+def test_filters_that_are_not_finite(kind, value, field):
+    broken = getattr(db2, field).clone()
+    broken[1] = value
+    with pytest.raises(
+        ValueError, match="`wavelet` must have finite filters, got FilterBank with infinite or NaN taps"
+    ):
+        kind(db2._replace(**{field: broken}))
+
+
+@pytest.mark.parametrize(("dtype", "error"), [(torch.float64, 1e-6), (torch.float32, 1e-4)])
+def test_nearly_orthonormal_is_not_orthonormal(dtype, error):
+    near = db2._replace(dec_lo=db2.dec_lo + error).to(dtype=dtype)
+    assert orthogonality_loss(near) < 1e-6
+    with pytest.raises(ValueError, match="`wavelet` must be orthonormal, got FilterBank with an orthogonality loss of"):
+        OrthogonalWaveletFilter(near)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -193,6 +288,9 @@ def test_layer_input(kind, given, error, message):
         (lambda: WaveletLinear(16, 16, level=-1), ValueError, "`level` must be between 0 and 4 .*, got -1"),
         (lambda: WaveletLinear(16, 16, level="2"), TypeError, "`level` must be an int, got str"),
         (lambda: WaveletLinear(16, 16, wavelet="haar", level=6, mode="zero"), ValueError, "`level` .* 'zero', got 6"),
+        (lambda: WaveletLinear(1000, 10, level=12), ValueError, "4 for 1000 in_features in blocks of 10 and mode"),
+        (lambda: WaveletLinear(1000, 10, level=5), ValueError, "0 and 4 for 1000 in_features in blocks of 10 and mode"),
+        (lambda: WaveletLinear(1000, 10, level=8, mode="zero"), ValueError, "0 and 6 .* blocks of 10 .*, got 8"),
         # axis and shape
         (lambda: dwt(x, "db2", axis=2), ValueError, r"`axis` must be an axis of `x` with shape \(2, 16\), got 2"),
         (lambda: wavedec(x, "db2", axis=-3), ValueError, r"`axis` must be an axis of `x` .*, got -3"),
@@ -227,6 +325,15 @@ def test_layer_input(kind, given, error, message):
         (lambda: unpack(x, [8, 9]), ValueError, r"`lengths` must add up to .* `vector` \(2, 16\), got \(8, 9\)"),
         (lambda: unpack(torch.ones(()), [1]), ValueError, r"`lengths` must add up to .* `vector` \(\), got \(1,\)"),
         (lambda: unpack(x, [20, -4]), ValueError, "`lengths`"),
+        (lambda: unpack(x, []), ValueError, "`lengths` must hold at least one length, got none"),
+        (lambda: unpack(x[:, :0], ()), ValueError, "`lengths` must hold at least one length, got none"),
+        (lambda: unpack(x, None), TypeError, "`lengths` must be a list of ints, got NoneType"),
+        (lambda: unpack(x, 16), TypeError, "`lengths` must be a list of ints, got int"),
+        (lambda: unpack(x, "88"), TypeError, "`lengths` must be a list of ints, got str"),
+        (lambda: unpack(x, [8, 8.0]), TypeError, r"`lengths\[1\]` must be an int, got float"),
+        (lambda: unpack(x, ["8", 8]), TypeError, r"`lengths\[0\]` must be an int, got str"),
+        (lambda: fwht(x, normalized="no"), TypeError, "`normalized` must be a bool, got str"),
+        (lambda: fwht(x, normalized=1.0), TypeError, "`normalized` must be a bool, got float"),
         # devices
         (lambda: dwt(meta, bank), ValueError, "`wavelet` must be on the device of `x`, meta, got cpu"),
         (lambda: wavedec(meta, bank), ValueError, "`wavelet` must be on the device of `x`, meta, got cpu"),
@@ -237,6 +344,7 @@ def test_layer_input(kind, given, error, message):
         # filters
         (lambda: FilterBank.from_wavelet("db2").pad(5), ValueError, "`taps` must be even and at least the 4 .*, got 5"),
         (lambda: FilterBank.from_wavelet("db2").pad(2), ValueError, "`taps` must be even and at least the 4 .*, got 2"),
+        (lambda: FilterBank.from_wavelet("db2").pad(6.0), TypeError, "`taps` must be an int, got float"),
         (lambda: LearnableWaveletFilter("db2", taps=7), ValueError, "`taps` must be even and at least the 4 .*, got 7"),
         (lambda: OrthogonalWaveletFilter("db2", taps=2), ValueError, "`taps` must be even and at least the 4 .* got 2"),
         (lambda: LearnableWaveletFilter("db2", taps=6.0), TypeError, "`taps` must be an int, got float"),
@@ -249,6 +357,10 @@ def test_layer_input(kind, given, error, message):
         (
             lambda: OrthogonalWaveletFilter("bior2.2"), ValueError,
             "`wavelet` must be orthonormal, got 'bior2.2' with an orthogonality loss of",
+        ),
+        (  # finite, and yet its loss is infinity less infinity
+            lambda: OrthogonalWaveletFilter(FilterBank(*(1e200 * db2.dec_lo.sign(),) * 4)), ValueError,
+            "`wavelet` must be orthonormal, got FilterBank with an orthogonality loss of nan",
         ),
         (lambda: OrthogonalWaveletFilter("dmey"), ValueError, "`wavelet` must be orthonormal, got 'dmey'"),
         (lambda: OrthogonalWaveletFilter(bank), ValueError, "`wavelet` must be orthonormal, got FilterBank"),
@@ -267,6 +379,9 @@ def test_layer_input(kind, given, error, message):
             "`wavelet` must have perfect reconstruction",
         ),
         # layers and models
+        (lambda: WaveletLinear(4, 4, "db2"), TypeError, "`bias` must be a bool, got str; .* by keyword, `wavelet=`"),
+        (lambda: WaveletLinear(4, 4, bank), TypeError, "`bias` must be a bool, got FilterBank; .*`wavelet=`"),
+        (lambda: Fastfood(4, 4, adaptive="no"), TypeError, "`adaptive` must be a bool, got str"),
         (lambda: WaveletLinear(4, 4).reset_parameters("zeros"), ValueError, "`start` must be one of ones, .* 'zeros'"),
         (lambda: Fastfood(4, 4).reset_parameters("zeros"), ValueError, "`start` must be one of .*; got 'zeros'"),
         (lambda: wavelet_regularizer([1]), TypeError, "`model` must be a torch.nn.Module, got list"),

@@ -9,7 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from learnable_wavelets import Fastfood, WaveletLinear
+from learnable_wavelets import Fastfood, OrthogonalWaveletFilter, WaveletLinear
+from learnable_wavelets.kernels import available_backends, use_backend
 
 from ..banks import EXACT, MODES, ORTHOGONAL, assert_same, signal
 from ..layers import LAYERS, dense, identity, scramble
@@ -61,10 +62,52 @@ def test_singular_values_are_one_at_every_level(name, level, multiple, seed):
     np.testing.assert_allclose(values, 1, atol=1e-9)
 
 
+def singular_values(layer):
+    return np.linalg.svd(layer.to_dense().detach().numpy(), compute_uv=False)
+
+
+@settings(max_examples=60)
+@given(st.integers(1, 150), orthogonal_wavelets, seeds)
+def test_a_width_that_is_a_multiple_of_four_starts_orthogonal(quarter, name, seed):
+    torch.manual_seed(seed)
+    n = 4 * quarter
+    bank = OrthogonalWaveletFilter(name, dtype=torch.float64)
+    torch.nn.init.normal_(bank.angles)  # any angles at all
+    layer = WaveletLinear(n, n, wavelet=bank, dtype=torch.float64)
+    np.testing.assert_allclose(singular_values(layer), 1, rtol=0, atol=1e-10)
+    assert layer.level >= 2
+
+
+@pytest.mark.parametrize(("n", "level"), [(100, 2), (300, 2), (500, 2), (1000, 3), (784, 4), (3072, 10), (1024, 8)])
+@pytest.mark.parametrize("name", ["haar", "db2"])
+def test_widths_of_the_field_start_orthogonal(n, level, name):
+    layer = WaveletLinear(n, n, wavelet=name, dtype=torch.float64)
+    assert layer.level == (level if name == "db2" else min(10, (n & -n).bit_length() - 1))
+    if n <= 1000:
+        np.testing.assert_allclose(singular_values(layer), 1, rtol=0, atol=1e-10)
+
+
+@settings(max_examples=60)
+@given(st.integers(5, 300), orthogonal_wavelets, seeds)
+def test_other_widths_lose_at_most_the_rank_of_their_padding(n, name, seed):
+    torch.manual_seed(seed)
+    bank = OrthogonalWaveletFilter(name, dtype=torch.float64)
+    torch.nn.init.normal_(bank.angles)
+    values = singular_values(WaveletLinear(n, n, wavelet=bank, dtype=torch.float64))
+    padding = -n % 4
+    assert (values > 1e-12).sum() >= n - padding
+    scale = (1 + padding / n) ** 0.5  # of the outputs, for variance 1
+    assert (np.abs(values - scale) < 1e-10).sum() >= n - 4 * padding
+
+
 @pytest.mark.parametrize("n", [1, 2, 64])
 def test_fastfood_starts_as_an_orthogonal_matrix(n):
-    values = np.linalg.svd(Fastfood(n, n, dtype=torch.float64).to_dense().detach().numpy(), compute_uv=False)
-    np.testing.assert_allclose(values, 1, atol=1e-12)
+    np.testing.assert_allclose(singular_values(Fastfood(n, n, dtype=torch.float64)), 1, atol=1e-12)
+
+
+@pytest.mark.parametrize("n", [3, 48, 1000])
+def test_fastfood_of_another_width_does_not(n):
+    assert np.ptp(singular_values(Fastfood(n, n, dtype=torch.float64))) > 0.5
 
 
 def check_against_dense(layer):
@@ -159,15 +202,43 @@ def test_gradients_of_every_layer(name):
     check_gradients(LAYERS[name](5, 6, dtype=torch.float64))
 
 
-@pytest.mark.parametrize("n", [3072, 768, 1000, 17, 16, 12, 5, 1, 4095])
+@pytest.mark.parametrize("backend", available_backends())
+@pytest.mark.parametrize("shape", [(6, 6), (3, 7), (7, 3)], ids=str)
+def test_level_zero_gives_filters_gradients_of_zeros(backend, shape):
+    layer = scramble(make((*shape, 0)))
+    with use_backend(backend):
+        layer(signal(2, shape[0])).square().sum().backward()
+    assert all(torch.equal(p.grad, torch.zeros_like(p)) for p in layer.filter.parameters())
+    assert all(p.grad.abs().max() > 0 for name, p in layer.named_parameters(recurse=False))
+
+
+@pytest.mark.parametrize("n", [3072, 768, 1000, 18, 17, 16, 12, 5, 2, 1, 4095])
 def test_level_none_wastes_no_width(n):
     layer = WaveletLinear(n, n, bias=False)
     width = layer.diag_mid.shape[-1]
-    assert n <= width < n + 16
+    assert width == (n + -n % 4 if n > 2 else 2)
     assert width % 2**layer.level == 0
-    assert layer.level >= min(4, ceil(log2(n)))
-    if n % 16 == 0:
-        assert width == n
+    assert layer.level >= min(2, ceil(log2(n)))
+    assert layer.level >= 4 or width % 2 ** (layer.level + 1)
+
+
+@pytest.mark.parametrize("n", [100, 300, 18, 2])
+def test_level_none_pads_wide_layers_as_square_ones(n):
+    square, wide = WaveletLinear(n, n), WaveletLinear(n, 3 * n, dtype=torch.float64)
+    assert (wide.level, wide.diag_mid.shape[-1]) == (square.level, square.diag_mid.shape[-1])
+    if n % 4 == 0:  # the columns are orthogonal
+        np.testing.assert_allclose(singular_values(wide), 3**0.5, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("shape", [(784, 10), (1000, 500), (200, 17), (70, 69), (15, 9), (3, 2)], ids=str)
+def test_level_none_of_a_narrow_layer_goes_four_levels_deep(shape):
+    layer = WaveletLinear(*shape, bias=False)
+    n_in, n_out = shape
+    needed = ceil(n_in / (n_in // n_out))
+    width = layer.diag_mid.shape[-1]
+    assert needed <= width < needed + 16
+    assert width % 2**layer.level == 0
+    assert layer.level >= min(4, ceil(log2(needed)))
 
 
 @pytest.mark.parametrize(("mode", "n"), [("zero", 800), ("symmetric", 100), ("reflect", 33)])

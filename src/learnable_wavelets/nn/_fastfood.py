@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..functional._arguments import check_dtype, check_flag
 from ..kernels import _calls as kernels
 from ..kernels._layout import wide_blocks
 from ._layer import Banks, SandwichLayer, check_dropout, check_size
@@ -39,7 +40,8 @@ class Fastfood(SandwichLayer):
 
     Raises:
         ValueError: sizes below 1, dropout outside [0, 1).
-        TypeError: sizes that are no int.
+        TypeError: sizes that are no int, a `bias` or `adaptive` that is no bool, a dtype that is not real floating
+            point.
 
     Examples:
         >>> import torch, learnable_wavelets as lw
@@ -48,8 +50,9 @@ class Fastfood(SandwichLayer):
         (torch.Size([8, 1024]), 3048)
 
     Notes:
-        With `P = I` and diagonals of ones the layer is the identity, for H is its own inverse. The papers leave H
-        unnormalised and divide by $\sigma\sqrt n$; here the start of `diag_out` holds every scale.
+        With `P = I` and diagonals of ones the layer is the identity, for H is its own inverse. A square layer starts as
+        an orthogonal matrix if its width is a power of two; padded, its singular values spread down to nearly 0. The
+        papers leave H unnormalised and divide by $\sigma\sqrt n$; here the start of `diag_out` holds every scale.
 
     References:
         Yang et al., *Deep Fried Convnets*, ICCV 2015, [arXiv 1412.7149](https://arxiv.org/abs/1412.7149).
@@ -67,9 +70,10 @@ class Fastfood(SandwichLayer):
         adaptive: bool = True,
         dropout: float = 0.0,
     ) -> None:
-        check_size("in_features", in_features)
-        check_size("out_features", out_features)
-        check_dropout(dropout)
+        in_features, out_features = check_size("in_features", in_features), check_size("out_features", out_features)
+        bias, adaptive = check_flag("bias", bias), check_flag("adaptive", adaptive)
+        check_dtype(dtype)
+        dropout = check_dropout(dropout)
         n = 1 << (in_features - 1).bit_length()
         # cut, not wrapped: every output of a Hadamard matrix sees every coefficient already
         layout = wide_blocks(in_features, out_features, n, wrap=False)

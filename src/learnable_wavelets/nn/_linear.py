@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from ..filters import LearnableWaveletFilter, WaveletFilter
+from ..functional._arguments import check_dtype, check_flag
 from ..functional._bank import WaveletLike
 from ..functional._check import check_device, check_mode, compute_dtype
 from ..functional._losses import orthogonality_loss
@@ -21,7 +22,10 @@ from ._layer import Banks, SandwichLayer, check_dropout, check_size
 
 _PROBES = 256  # noise vectors: the variance at the start is then within some per cent of 1
 _ORTHONORMAL = 1e-6
-_GRAIN = 16  # level=None pads to a multiple of this, so at most 15 zeros, and goes at least log2 of it deep
+# level=None pads to a multiple of this: zeros cost a layer whose blocks read all of x its orthogonality, and a shallow
+# transform costs one with many short blocks accuracy. `docs/theory.md#rectangular` has the measurement.
+_WIDE, _NARROW = 4, 16
+_DEPTH = 4  # and goes this deep, if the width halves so often, where `pywt.dwt_max_level` is less
 
 
 class WaveletLinear(SandwichLayer):
@@ -39,9 +43,10 @@ class WaveletLinear(SandwichLayer):
         dtype: their dtype.
         wavelet: a PyWavelets name, a `pywt.Wavelet` or a `FilterBank`, from which the layer makes its own
             `LearnableWaveletFilter`; or a `WaveletFilter` module, used as it is, so that layers can share one.
-        level: number of scales. `None`: pad to a multiple of 16 (below 16, to a power of two, at least 2) and go
-            as deep as that width halves, but no deeper than the larger of 4 and `pywt.dwt_max_level`; other modes than
-            `periodization` need no padding and take `pywt.dwt_max_level`, at least 1.
+        level: number of scales. `None`: pad the blocks to a multiple of 4, those of a layer with fewer outputs than
+            inputs to a multiple of 16 (below that to a power of two, at least 2), and go as deep as that width halves,
+            but no deeper than the larger of 4 and `pywt.dwt_max_level`; other modes than `periodization` need no
+            padding and take `pywt.dwt_max_level`, at least 1.
         mode: signal extension. Only `periodization` keeps the transform square and, for an orthonormal bank, exactly
             orthogonal; the others have more coefficients than samples, and the permutation then costs rank.
         dropout: probability of zeroing an entry of the three diagonals, one mask per call; as in the paper.
@@ -59,7 +64,8 @@ class WaveletLinear(SandwichLayer):
 
     Raises:
         ValueError: sizes below 1, unknown wavelet or mode, a level too deep, dropout outside [0, 1).
-        TypeError: sizes or level that are no int, a wavelet of an unknown kind.
+        TypeError: sizes or level that are no int, a bias that is no bool, a dtype that is not real floating point, a
+            wavelet of an unknown kind.
 
     Examples:
         >>> import torch, learnable_wavelets as lw
@@ -71,7 +77,10 @@ class WaveletLinear(SandwichLayer):
         True
 
     Notes:
-        With `P = I` and diagonals of ones the layer is the identity. At the start the outputs for N(0, 1) inputs have
+        With `P = I` and diagonals of ones the layer is the identity. A square layer whose width is a multiple of 4 (or
+        of `2**level`) starts as an orthogonal matrix if its wavelet is orthogonal; one of another width is padded by up
+        to three zeros and starts with a rank that is at most so much below its width, and with all but a few singular
+        values equal. At the start the outputs for N(0, 1) inputs have
         variance 1 for every shape, gradients `out_features / in_features` as for `nn.Linear`.
         A rectangular layer is made of square blocks: for `out_features > in_features` the blocks read the same input
         and are concatenated, else they share out the input and are summed; surplus outputs are wrapped and added.
@@ -96,10 +105,11 @@ class WaveletLinear(SandwichLayer):
         mode: str = "periodization",
         dropout: float = 0.0,
     ) -> None:
-        check_size("in_features", in_features)
-        check_size("out_features", out_features)
+        in_features, out_features = check_size("in_features", in_features), check_size("out_features", out_features)
+        bias = check_flag("bias", bias, "; the wavelet is given by keyword, `wavelet=`")
+        check_dtype(dtype)
         check_mode(mode)
-        check_dropout(dropout)
+        dropout = check_dropout(dropout)
         if not isinstance(wavelet, WaveletFilter):
             wavelet = LearnableWaveletFilter(wavelet, device=device, dtype=dtype)
         taps = len(wavelet)
@@ -147,26 +157,27 @@ class WaveletLinear(SandwichLayer):
 
 def choose_layout(in_features: int, out_features: int, level: int | None, mode: str, taps: int) -> tuple[Layout, int]:
     """Width, number of blocks and depth of a layer."""
-    if level is not None:
-        deepest = ceil(log2(in_features)) if mode == "periodization" else deepest_level(in_features, taps)
-        check_level(level, deepest, f"{in_features} in_features and mode {mode!r}")
     wide = out_features > in_features
     # a narrow layer: as many blocks as out_features go into in_features, each about out_features wide
     needed = in_features if wide else ceil(in_features / (in_features // out_features))
-    n, depth = block_size(needed, level, mode, taps)
+    if level is not None:
+        deepest = ceil(log2(needed)) if mode == "periodization" else deepest_level(needed, taps)
+        blocks = "" if needed == in_features else f" in blocks of {needed}"
+        level = check_level(level, deepest, f"{in_features} in_features{blocks} and mode {mode!r}")
+    n, depth = block_size(needed, level, mode, taps, _WIDE if out_features >= in_features else _NARROW)
     if wide:
         return wide_blocks(in_features, out_features, n, wrap=True), depth
     # A single output would be the sum over the block, which no detail coefficient survives; its first entry has all.
     return narrow_blocks(in_features, out_features, n, wrap=out_features > 1), depth
 
 
-def block_size(needed: int, level: int | None, mode: str, taps: int) -> tuple[int, int]:
-    """Width n >= needed of a block, and its depth."""
+def block_size(needed: int, level: int | None, mode: str, taps: int, multiple: int) -> tuple[int, int]:
+    """Width n >= needed of a block, of this multiple or a small power of two if the level is free, and its depth."""
     if mode != "periodization":
         return needed, max(1, useful_level(needed, taps)) if level is None else level
     if level is not None:
         return -(-needed // 2**level) * 2**level, level
-    grain = min(_GRAIN, max(2, 1 << (needed - 1).bit_length()))
-    n = -(-needed // grain) * grain
+    multiple = min(multiple, max(2, 1 << (needed - 1).bit_length()))
+    n = -(-needed // multiple) * multiple
     halvings = (n & -n).bit_length() - 1
-    return n, min(halvings, max(_GRAIN.bit_length() - 1, useful_level(n, taps)))
+    return n, min(halvings, max(_DEPTH, useful_level(n, taps)))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from ..functional._arguments import check_dtype, check_flag
 from ._bind import Once, bind_together
 from ._layer import check_size
 
@@ -54,6 +55,7 @@ class Gated(nn.Module, ABC):
         dtype: torch.dtype | None,
     ) -> None:
         """The parameters of one cell, under the names of torch where they are dense."""
+        check_dtype(dtype)
         hidden = self.hidden_size
         rows, dense = len(self.GATES) * hidden, len(self._dense) * hidden
         shapes = {
@@ -192,12 +194,6 @@ class Cell(Gated):
         # under autocast products are of a half type; added to this one, none of them makes the states so
         inputs = linear(x, weight, bias).to(weight.dtype).chunk(len(self.GATES), dim=-1)
         return self._step("", Once(state[0], {}))(inputs, state)
-
-
-def check_flag(name: str, value: bool) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(f"`{name}` must be a bool, got {type(value).__name__}")
-    return value
 
 
 def check_gates(gates: Iterable[str] | None, known: tuple[str, ...]) -> tuple[str, ...]:
