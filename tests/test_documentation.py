@@ -1,8 +1,11 @@
 """Examples that rot fail here: docstrings of every public name, and the Python blocks of README and docs."""
 
+import ast
+import contextlib
 import doctest
 import importlib
 import inspect
+import io
 import re
 import textwrap
 from pathlib import Path
@@ -39,6 +42,52 @@ def blocks(page: str) -> list[tuple[int, str]]:
         for match in FENCE.finditer(page)
         if not match["skip"]
     ]
+
+
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
+
+
+def claimed(code: str, statement: ast.stmt) -> list[str]:
+    """What a statement is said to print: the comment at its end, or the comment lines that follow it directly."""
+    if not any(isinstance(node, ast.Name) and node.id == "print" for node in ast.walk(statement)):
+        return []
+    lines = code.splitlines()
+    last = lines[statement.end_lineno - 1][statement.end_col_offset :].strip()
+    if last.startswith("#"):
+        return [last[1:].strip()]
+    found = []
+    for line in lines[statement.end_lineno :]:
+        if not line.startswith("#"):
+            break
+        found.append(line[1:].strip())
+    return found
+
+
+def agree(said: str, printed: str) -> bool:
+    """Equal text, with equal numbers: whole ones to the letter, others within one unit of the last digit shown."""
+    if NUMBER.sub("0", said) != NUMBER.sub("0", printed):
+        return False
+    return all(a == b or _near(a, b) for a, b in zip(NUMBER.findall(said), NUMBER.findall(printed), strict=True))
+
+
+def _near(said: str, printed: str) -> bool:
+    mantissa, _, exponent = said.partition("e")
+    if "." not in mantissa and not exponent:
+        return False
+    unit = 10.0 ** (int(exponent or 0) - len(mantissa.partition(".")[2]))
+    return abs(float(said) - float(printed)) <= 1.01 * unit
+
+
+def run_block(code: str, where: str, line: int, namespace: dict[str, object]) -> None:
+    """Statement by statement, each beside what its comment says that it prints."""
+    for statement in ast.parse(code).body:
+        said = claimed(code, statement)
+        module = ast.increment_lineno(ast.Module([statement], []), line)
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            exec(compile(module, where, "exec"), namespace)
+        printed = out.getvalue().splitlines()
+        same = len(said) == len(printed) and all(map(agree, said, printed))
+        assert same or not (said and printed), f"{where}: says {said}, prints {printed}"
 
 
 EXAMPLES = examples()
@@ -80,7 +129,7 @@ def test_page(page, scratch):
         if code.lstrip().startswith(">>>"):
             run_session(doctest.DocTestParser().get_doctest(code, namespace, where, str(page), line))
         else:
-            exec(compile("\n" * line + code, where, "exec"), namespace)
+            run_block(code, where, line, namespace)
 
 
 def test_the_reader_of_pages():
@@ -103,6 +152,34 @@ c
     ```
 """
     assert blocks(page) == [(2, "a = 1\n"), (14, "if a:\n    d = 3\n")]
+
+
+@pytest.mark.parametrize("code", [
+    "print('db2', 0.25)  # db2 0.25",
+    "print('db2', 0.254)  # db2 0.25",
+    "print('a 3e-05')\n# a 4e-05",
+    "for i in range(2):\n    print(i, -i)\n# 0 0\n# 1 -1\nx = 1",
+    "print(1)\n\n# a comment of its own",
+    "x = 1  # no print",
+    "print(1)  # 1\nprint(2)  # 2",
+])  # fmt: skip
+def test_a_true_comment_passes(code):
+    run_block(code, "page", 0, {})
+
+
+@pytest.mark.parametrize("code", [
+    "print('db2', 0.25)  # db3 0.25",
+    "print('accuracy 0.97')\n# accuracy ACC",
+    "print(0.274)  # 0.25",
+    "print('a 3e-05')\n# a 5e-05",
+    "print(15, 'x')  # 16 x",
+    "for i in range(2):\n    print(i)\n# 0",
+    "print(1)\n# 1\n# 2",
+    "print(True)  # True, at the start",
+])  # fmt: skip
+def test_a_false_comment_fails(code):
+    with pytest.raises(AssertionError, match=r"page: says .*, prints"):
+        run_block(code, "page", 0, {})
 
 
 def test_a_wrong_example_fails():

@@ -132,5 +132,12 @@ def test_version_is_told_once():
     assert installed == lw.__version__
 
 
+def test_the_citation_is_of_this_version():
+    citation = ROOT.parent.parent / "CITATION.cff"
+    if not citation.exists():
+        pytest.skip("run without the source tree")
+    assert f"\nversion: {lw.__version__}\n" in citation.read_text()
+
+
 def test_package_is_typed():
     assert (ROOT / "py.typed").exists()
