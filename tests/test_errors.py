@@ -235,7 +235,16 @@ def test_numpys_integers_are_integers(integer):
     assert torch.equal(waverec(coeffs, "haar", axis=integer(1)), waverec(coeffs, "haar"))
     packed, lengths = pack(coeffs)
     assert [c.shape for c in unpack(packed, np.array(lengths, integer))] == [c.shape for c in coeffs]
+    assert FilterBank.from_wavelet("haar").pad(integer(4)).taps == 4
     assert nn.GRU(integer(3), integer(4), integer(2))(torch.ones(2, 3))[0].shape == (2, 4)
+
+
+def test_numpys_other_numbers_count_too():
+    layer = WaveletLinear(4, 4, np.bool_(False), dropout=np.float32(0.5))
+    assert layer.bias is None
+    assert (layer.dropout, type(layer.dropout)) == (0.5, float)
+    assert Fastfood(4, 4, adaptive=np.bool_(True)).adaptive is True
+    assert torch.equal(fwht(x, np.bool_(False)), fwht(x, False))
 
 
 @pytest.mark.parametrize("mode", ["periodization", "zero", "symmetric"])

@@ -67,7 +67,7 @@ def accuracy() -> None:
     for name, make in MODELS.items():
         seeds = SEEDS.get(name, 6)
         for multiple in MULTIPLES:
-            _linear._WIDE = _linear._NARROW = multiple
+            _linear._MULTIPLE = multiple
             errors = []
             for seed in range(seeds):
                 torch.manual_seed(seed)
@@ -88,7 +88,7 @@ def rank() -> None:
     print(f"\n| n | {' | '.join(map(str, widths))} |")
     print(f"|---|{'--:|' * len(widths)}")
     for multiple in MULTIPLES:
-        _linear._WIDE = multiple
+        _linear._MULTIPLE = multiple
         ranks = []
         for n in widths:
             found = []

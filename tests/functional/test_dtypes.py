@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from learnable_wavelets import FilterBank
 from learnable_wavelets.functional import (
@@ -117,6 +118,25 @@ def test_compile_whole_graph(mode):
     compiled = whole_graph(there_and_back)
     for a, b in zip(compiled(*inputs), there_and_back(*inputs), strict=True):
         assert_same(a, b)
+
+
+@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.float8_e5m2])
+def test_narrower_types_are_computed_in_float32_too(dtype):
+    def transforms(x):
+        return [*wavedec(x, "db2", level=2), *dwt(x, "bior2.4"), idwt(x, x, "db2"), fwht(x), fwht(x, normalized=False)]
+
+    x = signal(3, 16).to(dtype)
+    for ours, exact in zip(transforms(x), transforms(x.float()), strict=True):
+        assert ours.dtype == dtype
+        assert torch.equal(ours.float(), exact.to(dtype).float())
+
+
+def test_sizes_that_a_tracer_leaves_open():
+    def halves(x):
+        return unpack(x, [x.shape[-1] // 2, x.shape[-1] - x.shape[-1] // 2])
+
+    traced = make_fx(halves, tracing_mode="symbolic")(signal(3, 10))
+    assert [part.shape for part in traced(signal(3, 7))] == [(3, 3), (3, 4)]
 
 
 def test_compile_whole_graph_above_the_useful_level():

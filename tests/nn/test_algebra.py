@@ -231,14 +231,20 @@ def test_level_none_pads_wide_layers_as_square_ones(n):
 
 
 @pytest.mark.parametrize("shape", [(784, 10), (1000, 500), (200, 17), (70, 69), (15, 9), (3, 2)], ids=str)
-def test_level_none_of_a_narrow_layer_goes_four_levels_deep(shape):
+def test_level_none_pads_the_blocks_of_narrow_layers_as_square_ones(shape):
     layer = WaveletLinear(*shape, bias=False)
-    n_in, n_out = shape
-    needed = ceil(n_in / (n_in // n_out))
-    width = layer.diag_mid.shape[-1]
-    assert needed <= width < needed + 16
-    assert width % 2**layer.level == 0
-    assert layer.level >= min(4, ceil(log2(needed)))
+    needed = ceil(shape[0] / (shape[0] // shape[1]))
+    square = WaveletLinear(needed, needed)
+    assert (layer.level, layer.diag_mid.shape[-1]) == (square.level, square.diag_mid.shape[-1])
+
+
+@pytest.mark.parametrize("shape", [(200, 100), (784, 300), (520, 500), (24, 8)], ids=str)
+def test_narrow_layers_whose_inputs_fill_their_blocks_start_with_orthogonal_rows(shape):
+    layer = WaveletLinear(*shape, wavelet=OrthogonalWaveletFilter("db3", dtype=torch.float64), dtype=torch.float64)
+    wrapped = layer.permutation.shape[-1] > shape[1]
+    gram = (layer.to_dense() @ layer.to_dense().T).detach()
+    assert_same(gram, torch.eye(shape[1], dtype=torch.float64), 1e-10)
+    assert wrapped == (shape in [(784, 300), (520, 500)])
 
 
 @pytest.mark.parametrize(("mode", "n"), [("zero", 800), ("symmetric", 100), ("reflect", 33)])

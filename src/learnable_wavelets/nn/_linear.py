@@ -22,9 +22,9 @@ from ._layer import Banks, SandwichLayer, check_dropout, check_size
 
 _PROBES = 256  # noise vectors: the variance at the start is then within some per cent of 1
 _ORTHONORMAL = 1e-6
-# level=None pads to a multiple of this: zeros cost a layer whose blocks read all of x its orthogonality, and a shallow
-# transform costs one with many short blocks accuracy. `docs/theory.md#rectangular` has the measurement.
-_WIDE, _NARROW = 4, 16
+# level=None pads to a multiple of this. More would give deeper transforms, but zeros cost the start its orthogonality;
+# `docs/theory.md#width` compares.
+_MULTIPLE = 4
 _DEPTH = 4  # and goes this deep, if the width halves so often, where `pywt.dwt_max_level` is less
 
 
@@ -43,10 +43,9 @@ class WaveletLinear(SandwichLayer):
         dtype: their dtype.
         wavelet: a PyWavelets name, a `pywt.Wavelet` or a `FilterBank`, from which the layer makes its own
             `LearnableWaveletFilter`; or a `WaveletFilter` module, used as it is, so that layers can share one.
-        level: number of scales. `None`: pad the blocks to a multiple of 4, those of a layer with fewer outputs than
-            inputs to a multiple of 16 (below that to a power of two, at least 2), and go as deep as that width halves,
-            but no deeper than the larger of 4 and `pywt.dwt_max_level`; other modes than `periodization` need no
-            padding and take `pywt.dwt_max_level`, at least 1.
+        level: number of scales. `None`: pad blocks to a multiple of 4 (a block of 1 or 2 to 2) and go as deep as that
+            width halves, but no deeper than the larger of 4 and `pywt.dwt_max_level`; other modes than `periodization`
+            need no padding and take `pywt.dwt_max_level`, at least 1.
         mode: signal extension. Only `periodization` keeps the transform square and, for an orthonormal bank, exactly
             orthogonal; the others have more coefficients than samples, and the permutation then costs rank.
         dropout: probability of zeroing an entry of the three diagonals, one mask per call; as in the paper.
@@ -164,20 +163,20 @@ def choose_layout(in_features: int, out_features: int, level: int | None, mode: 
         deepest = ceil(log2(needed)) if mode == "periodization" else deepest_level(needed, taps)
         blocks = "" if needed == in_features else f" in blocks of {needed}"
         level = check_level(level, deepest, f"{in_features} in_features{blocks} and mode {mode!r}")
-    n, depth = block_size(needed, level, mode, taps, _WIDE if out_features >= in_features else _NARROW)
+    n, depth = block_size(needed, level, mode, taps)
     if wide:
         return wide_blocks(in_features, out_features, n, wrap=True), depth
     # A single output would be the sum over the block, which no detail coefficient survives; its first entry has all.
     return narrow_blocks(in_features, out_features, n, wrap=out_features > 1), depth
 
 
-def block_size(needed: int, level: int | None, mode: str, taps: int, multiple: int) -> tuple[int, int]:
-    """Width n >= needed of a block, of this multiple or a small power of two if the level is free, and its depth."""
+def block_size(needed: int, level: int | None, mode: str, taps: int) -> tuple[int, int]:
+    """Width n >= needed of a block, and its depth."""
     if mode != "periodization":
         return needed, max(1, useful_level(needed, taps)) if level is None else level
     if level is not None:
         return -(-needed // 2**level) * 2**level, level
-    multiple = min(multiple, max(2, 1 << (needed - 1).bit_length()))
+    multiple = min(_MULTIPLE, max(2, 1 << (needed - 1).bit_length()))
     n = -(-needed // multiple) * multiple
     halvings = (n & -n).bit_length() - 1
     return n, min(halvings, max(_DEPTH, useful_level(n, taps)))
