@@ -76,11 +76,11 @@ class WaveletLinear(SandwichLayer):
         True
 
     Notes:
-        With `P = I` and diagonals of ones the layer is the identity. A square layer whose width is a multiple of 4 (or
-        of `2**level`) starts as an orthogonal matrix if its wavelet is orthogonal; one of another width is padded by up
-        to three zeros and starts with a rank that is at most so much below its width, and with all but a few singular
-        values equal. At the start the outputs for N(0, 1) inputs have
-        variance 1 for every shape, gradients `out_features / in_features` as for `nn.Linear`.
+        With `P = I` and diagonals of ones the layer is the identity. A square layer whose width is a multiple of 4 (of
+        `2**level`, if that is given) starts as an orthogonal matrix if its wavelet is orthogonal. Another width is
+        padded, by up to three zeros, and each may cost one of the rank.
+        At the start the outputs for N(0, 1) inputs have variance 1 for every shape, gradients `out_features /
+        in_features` as for `nn.Linear`.
         A rectangular layer is made of square blocks: for `out_features > in_features` the blocks read the same input
         and are concatenated, else they share out the input and are summed; surplus outputs are wrapped and added.
 
