@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from . import _cpu_calls as _cpu
 
@@ -30,8 +31,9 @@ def available_backends() -> tuple[str, ...]:
 def use_backend(name: str) -> Iterator[None]:
     """Within the block, every transform and layer runs on this backend, or raises: nothing falls back silently.
 
-    Without it, each call takes a kernel where one serves it and plain torch elsewhere. Second derivatives and
-    `torch.func` transforms always run in plain torch. Compiled models keep the backend they were compiled with.
+    Without it, each call takes a kernel where one serves it and plain torch elsewhere. Second derivatives, `torch.func`
+    transforms and forward-mode differentiation always run in plain torch. Compiled models keep the backend they were
+    compiled with.
 
     Args:
         name: one of `available_backends()`.
@@ -83,6 +85,8 @@ def _obstacle(x: Tensor, mode: str, fits: bool) -> str | None:
         return f"the dtype is {x.dtype}"
     if mode not in _cpu.MODES or not fits:
         return f"no kernel for mode {mode!r} at these sizes"
-    if not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active():
+    if torch._C._are_functorch_transforms_active():
         return "a torch.func transform is active"
+    if forward_ad._current_level >= 0:
+        return "forward-mode differentiation is active"
     return None
