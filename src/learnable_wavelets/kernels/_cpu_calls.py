@@ -118,7 +118,7 @@ def transform_backward(
 def sandwich(*inputs: Any) -> Tensor:
     """The inputs are those of the operator: x, B, P, G, S, bias, four filters, layout, mode, level."""
     x, tensors, sizes = _sandwich_inputs(inputs)
-    y = x.new_empty((*x.shape[:-1], sizes[2]))
+    y = torch.empty_like(x) if sizes[1] == sizes[2] else x.new_empty((*x.shape[:-1], sizes[2]))
     _c.sandwich(
         x.data_ptr(), y.data_ptr(), *sizes, *map(_address, tensors), DTYPES[x.dtype], torch.get_num_threads()
     )  # fmt: skip
@@ -146,16 +146,22 @@ def sandwich_backward(grad: Tensor, *inputs: Any) -> list[Tensor]:
 def _sandwich_inputs(inputs: Sequence[Any]) -> tuple[Tensor, list[Tensor | None], tuple[int, ...]]:
     """Of the C functions, in their order: x; B, G, P, S, bias and the filters; the sizes."""
     x, diag_in, permutation, diag_mid, diag_out, bias, dec_lo, dec_hi, rec_lo, rec_hi, layout, mode, level = inputs
-    given = (diag_in, diag_mid, permutation, diag_out, bias, dec_lo, dec_hi, rec_lo, rec_hi)
-    in_features, out_features, n, blocks, reduce, wrap = layout = tuple(layout)
+    in_features, out_features, n, blocks, reduce, wrap = layout
     taps = 0 if dec_lo is None else dec_lo.shape[0]
-    real = _real(x.dtype)
-    for name, tensor, entries in zip(_NAMES, given, _entries(layout, mode, level, taps), strict=True):
-        if tensor is not None:
-            _check(name, tensor, entries, torch.int64 if tensor is permutation else real)
     if x.shape[-1] != in_features:
         raise ValueError(f"`x` must have a last dimension of {in_features}, got shape {tuple(x.shape)}")
-    x, tensors = _dense(x), [None if t is None else t.contiguous() for t in given]
+    tensors = [diag_in, diag_mid, permutation, diag_out, bias, dec_lo, dec_hi, rec_lo, rec_hi]
+    real, expected = _real(x.dtype), _entries(tuple(layout), mode, level, taps)
+    for place, entries in enumerate(expected):
+        tensor = tensors[place]
+        if tensor is None:
+            continue
+        dtype = torch.int64 if tensor is permutation else real
+        if tensor.numel() != entries or tensor.dtype != dtype or not tensor.is_cpu:  # _check without its call
+            _check(_NAMES[place], tensor, entries, dtype)
+        if not tensor.is_contiguous():
+            tensors[place] = tensor.contiguous()
+    x = _dense(x)
     sizes = (_rows(x), in_features, out_features, blocks, n, int(reduce), int(wrap), MODES[mode], level, taps)
     return x, tensors, sizes
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout
 
+from ..filters._base import held
 from ..functional._bank import FilterBank
 from ..functional._check import HALF_TYPES, compute_dtype
 from ..kernels import _calls as kernels
@@ -120,7 +121,7 @@ class SandwichLayer(nn.Module, ABC):
         """`(..., in_features)` to `(..., out_features)`."""
         diagonals = self._drawn_diagonals()
         out_dtype = self._check_input(x, diagonals[2])
-        y = self._compute(x, diagonals, self.bias)
+        y = self._compute(x, diagonals, held(self, "bias"))
         return y if y.dtype == out_dtype else y.to(out_dtype)
 
     def to_dense(self) -> Tensor:
@@ -132,7 +133,7 @@ class SandwichLayer(nn.Module, ABC):
 
     def _drawn_diagonals(self) -> tuple[Tensor, Tensor, Tensor]:
         """B, G and S under dropout: one mask per call for the whole batch, as published."""
-        diagonals = (self.diag_in, self.diag_mid, self.diag_out)
+        diagonals = (held(self, "diag_in"), held(self, "diag_mid"), held(self, "diag_out"))
         if self.training and self.dropout:
             return tuple(dropout(d, self.dropout) for d in diagonals)  # type: ignore[return-value]
         return diagonals
