@@ -9,7 +9,7 @@ from torch import Tensor
 
 from . import _cpu_calls as _cpu
 from . import _operators, reference
-from ._backend import served_by_kernel
+from ._backend import kernel_for, served_by_kernel
 from ._layout import Layout
 from ._precision import full_precision
 
@@ -60,8 +60,8 @@ def sandwich(
     level: int,
 ) -> Tensor:
     """`reference.sandwich`; x may be of a half type beside float32 parameters, and then so is the result."""
-    if served_by_kernel(x, mode) and (x.dtype == diag_out.dtype or x.dtype == torch.bfloat16):
-        if _plain(x, diag_in, diag_mid, diag_out):
+    if served_by_kernel(x, mode) and (x.dtype == diag_out.dtype or x.dtype.itemsize == 2):
+        if kernel_for(x) == "cpu" and _plain(x, diag_in, diag_mid, diag_out):
             return _cpu.sandwich(x, diag_in, permutation, diag_mid, diag_out, bias, bank, layout, mode, level)
         return _operators.sandwich(  # type: ignore[no-any-return]
             x, diag_in, permutation, diag_mid, diag_out, bias, *bank, layout, mode, level

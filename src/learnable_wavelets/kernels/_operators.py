@@ -14,7 +14,9 @@ import torch
 from torch import Tensor
 
 from . import _cpu_calls as _cpu
+from . import _triton_calls as _triton
 from . import reference
+from ._backend import kernel_for
 from ._layout import Layout
 
 _NAMESPACE = "learnable_wavelets"
@@ -83,8 +85,22 @@ _CPU: dict[str, Callable[..., Any]] = {
     "sandwich": _sandwich,
     "sandwich_backward": _sandwich_backward,
 }
+
+# --- on the GPU
+
+
+def _by_triton(name: str) -> Callable[..., Any]:
+    return lambda *args: _triton.operator(name)(*args)
+
+
+def _interpreted(name: str) -> Callable[..., Any]:
+    """On a CPU under Triton's interpreter: its kernels where they are forced."""
+    return lambda *args: (_triton.operator(name) if kernel_for(args[0]) == "triton" else _CPU[name])(*args)
+
+
 for _name, _kernel in _CPU.items():
-    _LIBRARY.impl(_name, _kernel, "CPU")  # type: ignore[no-untyped-call]
+    _LIBRARY.impl(_name, _interpreted(_name) if _triton.INTERPRETED else _kernel, "CPU")  # type: ignore[no-untyped-call]
+    _LIBRARY.impl(_name, _by_triton(_name), "CUDA")  # type: ignore[no-untyped-call]
 
 
 # --- shapes alone
