@@ -8,7 +8,7 @@ import triton.language as tl
 
 from ._filter_gradient import analyse_backward, store_filter, synthesise_backward
 from ._hadamard import hadamard
-from ._wavelet import analyse, padded_place, synthesise, true_place
+from ._wavelet import analyse, padded_place, synthesise, take, true_place
 
 
 @triton.jit
@@ -38,11 +38,10 @@ def inverse_transform(
 
 
 @triton.jit
-def load_places(P, R: tl.constexpr, N: tl.constexpr, n: tl.constexpr, LEVEL: tl.constexpr):
-    """A permutation of one block as places in the padded tile, `[R, N]`."""
+def load_places(P, N: tl.constexpr, n: tl.constexpr, LEVEL: tl.constexpr):
+    """A permutation of one block as places in the padded row, `[1, N]`."""
     i = true_place(tl.arange(0, N)[None, :], N, n, LEVEL)
-    p = padded_place(tl.load(P + i, i < n, 0).to(tl.int32), N, n, LEVEL)
-    return tl.broadcast_to(p, [R, N])
+    return padded_place(tl.load(P + i, i < n, 0).to(tl.int32), N, n, LEVEL)
 
 
 @triton.jit
@@ -82,7 +81,7 @@ def sandwich(
     if HAS_BIAS:
         bias = tl.load(BIAS + o, writes, 0.0).to(REAL)
     block = 0 if REDUCE else slot
-    places = load_places(P + block * n, R, N, n, LEVEL)
+    places = load_places(P + block * n, N, n, LEVEL)
     middle = load_middle(G + block * n, N, n, LEVEL, REAL)
     first = load_first(B, block, in_features, N, n, REDUCE, REAL)
     last = (blocks - 1) * n
@@ -98,25 +97,25 @@ def sandwich(
         for turn in tl.range(0, count):
             if not SINGLE:
                 block = turn if REDUCE else tl.where(turn == 0, slot, blocks - 1)
-                places = load_places(P + block * n, R, N, n, LEVEL)
+                places = load_places(P + block * n, N, n, LEVEL)
                 middle = load_middle(G + block * n, N, n, LEVEL, REAL)
                 first = load_first(B, block, in_features, N, n, REDUCE, REAL)
             at = block * n + q if REDUCE else q
             reads = (row < rows) & (q < n) & (at < in_features)
             x = tl.load(X + row.to(tl.int64) * in_features + at, reads, 0.0).to(REAL)
             c, _ = forward_transform(x * first, DEC_LO, DEC_HI, R, N, n, LEVEL, HALF, K, BITS, False)
-            m = tl.gather(c, places, 1) * middle
+            m = take(c, places, R, N, N) * middle
             v, _ = inverse_transform(m, REC_LO, REC_HI, R, N, n, LEVEL, HALF, K, BITS, False)
             if TAIL:
                 if turn == 1:
                     behind = q + (out_features - last)
-                    v = tl.gather(v, tl.broadcast_to(tl.minimum(behind, N - 1), [R, N]), 1)
+                    v = take(v, tl.minimum(behind, N - 1), R, N, N)
                     v = tl.where(behind < n, v, 0.0)
             total += v
         y = total
         for turn in tl.static_range(1, TURNS):
             behind = q + turn * out_features
-            v = tl.gather(total, tl.broadcast_to(tl.minimum(behind, N - 1), [R, N]), 1)
+            v = take(total, tl.minimum(behind, N - 1), R, N, N)
             y += tl.where(behind < n, v, 0.0)
         y *= s
         if HAS_BIAS:
@@ -147,8 +146,8 @@ def sandwich_backward(
     at = block * n + q if REDUCE else q
     inside = (q < n) & (at < in_features)
     first = load_first(B, block, in_features, N, n, REDUCE, REAL)
-    places = load_places(P + block * n, R, N, n, LEVEL)
-    back = load_places(INVERSE + block * n, R, N, n, LEVEL)
+    places = load_places(P + block * n, N, n, LEVEL)
+    back = load_places(INVERSE + block * n, N, n, LEVEL)
     middle = load_middle(G + block * n, N, n, LEVEL, REAL)
     s = tl.load(S + o, out, 0.0).to(REAL)
     base = DX if REDUCE else DX + block.to(tl.int64) * rows * in_features
@@ -165,7 +164,7 @@ def sandwich_backward(
         dv = grad * s
         if DIAGONALS or FILTERS:  # the layer once more
             c, on_way_down = forward_transform(u, DEC_LO, DEC_HI, R, N, n, LEVEL, HALF, K, BITS, False)
-            p = tl.gather(c, places, 1)
+            p = take(c, places, R, N, N)
             m = p * middle
             v, on_way_up = inverse_transform(m, REC_LO, REC_HI, R, N, n, LEVEL, HALF, K, BITS, False)
         if FILTERS:
@@ -174,7 +173,7 @@ def sandwich_backward(
             )
         else:
             dm, _ = forward_transform(dv, REC_LO, REC_HI, R, N, n, LEVEL, HALF, K, BITS, True)
-        dc = tl.gather(dm * middle, back, 1)
+        dc = take(dm * middle, back, R, N, N)
         if FILTERS:
             du, dec_a, dec_b, dec_c, dec_d = analyse_backward(
                 dc, u, on_way_down, dec_a, dec_b, dec_c, dec_d, DEC_LO, DEC_HI, R, N, n, LEVEL, HALF, K, C, V

@@ -27,6 +27,17 @@ def concatenate(a, b, R: tl.constexpr, N: tl.constexpr):
 
 
 @triton.jit
+def take(x, places, R: tl.constexpr, N: tl.constexpr, M: tl.constexpr):
+    """`x[r, places[r, m]]` for `[R, M]` places, or `[1, M]` for all rows.
+
+    As a gather of one axis on purpose: it goes through shared memory, each value stored and read once. For a matrix the
+    compiler brings whole rows into single warps, and then selects among all their registers.
+    """
+    at = tl.arange(0, R)[:, None] * N + places
+    return tl.reshape(tl.gather(tl.reshape(x, [R * N]), tl.reshape(at, [R * M]), 0), [R, M])
+
+
+@triton.jit
 def shifted(x, start, h: tl.constexpr, R: tl.constexpr, H: tl.constexpr, S: tl.constexpr, K: tl.constexpr):
     """`[R, K, H]` with `x[r, (m + start + t) mod h]` at `[r, t, m]`; `|start| <= S`."""
     if S == 1:  # the only shift is none
@@ -37,7 +48,7 @@ def shifted(x, start, h: tl.constexpr, R: tl.constexpr, H: tl.constexpr, S: tl.c
         UP: tl.constexpr = ((S + h - 1) // h) * h  # the remainder of a negative number would be negative
         i = tl.arange(0, H)[None, :] + ((tl.arange(0, K)[:, None] + (start + UP)) % h)
         i = tl.where(i >= h, i - h, i)
-        return tl.reshape(tl.gather(x, tl.broadcast_to(tl.reshape(i, [1, K * H]), [R, K * H]), 1), [R, K, H])
+        return tl.reshape(take(x, tl.reshape(i, [1, K * H]), R, H, K * H), [R, K, H])
 
 
 @triton.jit
