@@ -29,10 +29,10 @@ def row_count(x: Tensor) -> int:
 
 def fwht_rows(x: Tensor, y: Tensor, scale: float) -> None:
     n, rows = x.shape[-1], row_count(x)
-    R, N, warps = _tiles.tile(n, rows, x, "forward")
+    R, N, *size = _tiles.tile(n, rows, x, "forward")
     with on(x):
         _hadamard.fwht_rows[(triton.cdiv(rows, R),)](
-            x, y, rows, scale, R=R, N=N, BITS=n.bit_length() - 1, **_tiles.options(x, warps)
+            x, y, rows, scale, R=R, N=N, BITS=n.bit_length() - 1, **_tiles.options(x, *size)
         )
 
 
@@ -40,20 +40,20 @@ def fwht_columns(x: Tensor, y: Tensor, scale: float) -> None:
     """Along the middle axis of `(rows, n, width)`."""
     rows, n, width = x.shape
     C = min(width, COLUMNS)
-    warps = _tiles.tile(n * C, 1, x, "forward").warps
+    _, _, *size = _tiles.tile(n * C, 1, x, "forward")
     with on(x):
         _hadamard.fwht_columns[(rows * (width // C),)](
-            x, y, width, scale, N=n, BITS=n.bit_length() - 1, C=C, **_tiles.options(x, warps)
+            x, y, width, scale, N=n, BITS=n.bit_length() - 1, C=C, **_tiles.options(x, *size)
         )
 
 
 def transform(x: Tensor, lo: Tensor, hi: Tensor, y: Tensor, level: int, *, flip: bool, analysis: bool) -> None:
     n, rows, half = x.shape[-1], row_count(x), lo.shape[0] // 2
-    R, N, warps = _tiles.tile(n, rows, x, "forward")
+    R, N, *size = _tiles.tile(n, rows, x, "forward")
     with on(x):
         _transforms.transform[(triton.cdiv(rows, R),)](
             x, lo, hi, y, rows, R=R, N=N, n=n, LEVEL=level, S=half, K=_tiles.shifts(half)[0], FLIP=flip,
-            ANALYSIS=analysis, **_tiles.options(x, warps),
+            ANALYSIS=analysis, **_tiles.options(x, *size),
         )  # fmt: skip
 
 
@@ -62,14 +62,14 @@ def transform_backward(
 ) -> Tensor:
     """Writes dx; returns the gradients of lo and hi, `(2, taps)`."""
     n, rows, half = x.shape[-1], row_count(x), lo.shape[0] // 2
-    R, N, warps = _tiles.tile(n, rows, x, "backward")
+    size = _tiles.tile(n, rows, x, "backward")
     K, C = _tiles.shifts(half)
-    count = _tiles.programs(triton.cdiv(rows, R), warps, x.device)
+    count = _tiles.programs(triton.cdiv(rows, size.R), size, x.device)
     parts = lo.new_empty(count, 2, 2 * half)
     with on(x):
         _transforms.transform_backward[(count,)](
-            grad, x, lo, hi, dx, parts, rows, R=R, N=N, n=n, LEVEL=level, S=half, K=K, C=C,
-            V=_tiles.partial_sums(half, warps), ANALYSIS=analysis, **_tiles.options(x, warps),
+            grad, x, lo, hi, dx, parts, rows, R=size.R, N=size.N, n=n, LEVEL=level, S=half, K=K, C=C,
+            V=_tiles.partial_sums(half, size.warps), ANALYSIS=analysis, **_tiles.options(x, *size[2:]),
         )  # fmt: skip
     return parts.sum(0)
 
@@ -98,7 +98,7 @@ def filter_gradient(cA: Tensor, cD: Tensor, x: Tensor, taps: int, *, flip: bool)
     rows, h = cA.shape
     T = triton.next_power_of_2(taps)
     M = max(1, PRODUCTS // T)
-    count = _tiles.programs(rows * triton.cdiv(h, M), 4, x.device)
+    count = min(rows * triton.cdiv(h, M), 8 * _tiles.multiprocessors(x.device))
     parts = torch.empty(count, 2, taps, dtype=_tiles.real_dtype(x), device=x.device)
     with on(x):
         _levels.filter_gradient[(count,)](

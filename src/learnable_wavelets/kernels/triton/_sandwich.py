@@ -28,17 +28,17 @@ def sandwich(*args: Any) -> Tensor:
     if not on_chip(layout, x.dtype, "forward"):
         return _passes.sandwich(x, diag_in, permutation, diag_mid, diag_out, bias, bank, layout, level)
     rows, half = _launch.row_count(x), _half(bank)
-    R, N, warps = _tiles.tile(layout.n, rows, x, "forward")
+    size = _tiles.tile(layout.n, rows, x, "forward")
     slots = 1 if layout.reduce else layout.blocks
     tail = slots > 1 and layout.wrap and layout.made > layout.out_features
     turns = -(-layout.made // layout.out_features) if slots == 1 and layout.wrap else 1
-    count = slots * _tiles.programs(triton.cdiv(rows, R), warps, x.device)
+    count = slots * _tiles.programs(triton.cdiv(rows, size.R), size, x.device)
     with _launch.on(x):
         device.sandwich[(count,)](
             x, diag_in, permutation, diag_mid, diag_out, bias, *bank, y, rows, layout.in_features,
-            layout.out_features, layout.blocks, slots, R=R, N=N, n=layout.n, LEVEL=level, HALF=half,
+            layout.out_features, layout.blocks, slots, R=size.R, N=size.N, n=layout.n, LEVEL=level, HALF=half,
             K=_tiles.shifts(half)[0], BITS=layout.n.bit_length() - 1, REDUCE=layout.reduce, TAIL=tail, TURNS=turns,
-            SINGLE=not tail and layout.blocks == slots, HAS_BIAS=bias is not None, **_tiles.options(x, warps),
+            SINGLE=not tail and layout.blocks == slots, HAS_BIAS=bias is not None, **_tiles.options(x, *size[2:]),
         )  # fmt: skip
     return y
 
@@ -72,9 +72,9 @@ def _one_kernel(
     layout: Layout, level: int, needs: Sequence[bool],
 ) -> tuple[Tensor, list[Tensor]]:  # fmt: skip
     rows, half, blocks = _launch.row_count(x), _half(bank), layout.blocks
-    R, N, warps = _tiles.tile(layout.n, rows, x, "backward")
+    size = _tiles.tile(layout.n, rows, x, "backward")
     K, C = _tiles.shifts(half)
-    count = _tiles.programs(triton.cdiv(rows, R), warps, x.device)
+    count = _tiles.programs(triton.cdiv(rows, size.R), size, x.device)
     several = blocks > 1 and not layout.reduce  # blocks that read the same x: their gradients are added afterwards
     dx = torch.empty((blocks, *x.shape), dtype=_tiles.real_dtype(x), device=x.device) if several else torch.empty_like(x)
     parts = torch.empty(count, blocks, 4 * layout.n + 8 * half, dtype=_tiles.real_dtype(x), device=x.device)
@@ -82,10 +82,10 @@ def _one_kernel(
         with _launch.on(x):
             device.sandwich_backward[(count * blocks,)](
                 grad, x, diag_in, permutation, _passes.inverse(permutation), diag_mid, diag_out, *bank, dx, parts,
-                rows, layout.in_features, layout.out_features, blocks, R=R, N=N, n=layout.n, LEVEL=level, HALF=half,
+                rows, layout.in_features, layout.out_features, blocks, R=size.R, N=size.N, n=layout.n, LEVEL=level, HALF=half,
                 K=K, BITS=layout.n.bit_length() - 1, REDUCE=layout.reduce, WRAP=layout.wrap, C=C,
-                V=_tiles.partial_sums(half, warps), DIAGONALS=any(needs[1:5]), FILTERS=any(needs[5:]),
-                **_tiles.options(x, warps),
+                V=_tiles.partial_sums(half, size.warps), DIAGONALS=any(needs[1:5]), FILTERS=any(needs[5:]),
+                **_tiles.options(x, *size[2:]),
             )  # fmt: skip
     return dx.sum(0) if several else dx, _unpack(parts.sum(0), layout)
 

@@ -1,7 +1,7 @@
 """How much a program takes on chip, by width and dtype; and how many programs there are.
 
-The figures follow from the size of the register file (65,536 registers of 32 bits on a multiprocessor of an H100) and
-from what the compiler reports for sm_90; none of them has been tuned on a GPU yet.
+The figures follow from the register file (65,536 registers of 32 bits on a multiprocessor of an H100, 255 at most in a
+thread) and from what the compiler reports for sm_90 (`tools/triton_report.py`); none has been tuned on a GPU yet.
 """
 
 from __future__ import annotations
@@ -16,19 +16,21 @@ import triton
 import triton.language as tl
 
 VALUES = 4096  # float32 values of x in a program: rows are added until it has so many
-EACH = {"forward": 16, "backward": 8}  # of them in a thread
+EACH = 16  # of them in a thread: four bits of the index, so that Hadamard steps rarely cross threads
+REGISTER_FILE = 65536
+REGISTERS = {"forward": 128, "backward": 255}  # of a thread, told to the compiler: left alone it may take 32 and spill
 WIDEST = {"forward": 16384, "backward": 8192}  # values of a row on chip; wider ones go in passes
 MOST_WARPS = 16
 MOST_SUMS = 64  # registers for the partial sums of filter gradients
-THREADS_PER_MULTIPROCESSOR = 1024  # enough to hide latency, with 64 registers each
 
 
 class Tile(NamedTuple):
-    """Rows, width up to a power of two, and warps of a program."""
+    """Rows, width up to a power of two, warps of a program, and registers of a thread."""
 
     R: int
     N: int
     warps: int
+    registers: int
 
 
 def fits(n: int, dtype: torch.dtype, direction: str) -> bool:
@@ -40,13 +42,13 @@ def tile(n: int, rows: int, x: Tensor, direction: str) -> Tile:
     """Few rows are spread over the device one by one; more rows are taken together, where they are short."""
     N, registers = triton.next_power_of_2(n), _registers(x.dtype)
     R = 1 if rows <= multiprocessors(x.device) else max(1, VALUES // (N * registers))
-    warps = R * N * registers // (32 * EACH[direction])
-    return Tile(R, N, max(1, min(MOST_WARPS, warps)))
+    warps = max(1, min(MOST_WARPS, R * N * registers // (32 * EACH)))
+    return Tile(R, N, warps, min(REGISTERS[direction], REGISTER_FILE // (32 * warps)))
 
 
-def programs(tiles: int, warps: int, device: torch.device) -> int:
+def programs(tiles: int, size: Tile, device: torch.device) -> int:
     """Programs that share out the tiles in a fixed order; at most as many as the device holds at once."""
-    return min(tiles, multiprocessors(device) * max(1, THREADS_PER_MULTIPROCESSOR // (32 * warps)))
+    return min(tiles, multiprocessors(device) * (REGISTER_FILE // (size.registers * 32 * size.warps)))
 
 
 @lru_cache
@@ -68,10 +70,10 @@ def partial_sums(half: int, warps: int) -> int:
     return 32 * warps if 8 * together * turns <= MOST_SUMS else 1
 
 
-def options(x: Tensor, warps: int) -> dict[str, Any]:
+def options(x: Tensor, warps: int, registers: int | None = None) -> dict[str, Any]:
     """What every launch gives: the dtype computed in, the size of a program, fused multiply-add."""
     real = tl.float64 if x.dtype == torch.float64 else tl.float32
-    return {"REAL": real, "num_warps": warps, "enable_fp_fusion": True}
+    return {"REAL": real, "num_warps": warps, "maxnreg": registers, "enable_fp_fusion": True}
 
 
 def real_dtype(x: Tensor) -> torch.dtype:
