@@ -15,7 +15,7 @@ from torch import Tensor
 import triton
 import triton.language as tl
 
-VALUES = 4096  # float32 values of x in a program: rows are added until it has so many
+VALUES = 1024  # values in a program: short rows are taken together until it has so many, and with them two warps
 EACH = 16  # of them in a thread: four bits of the index, so that Hadamard steps rarely cross threads
 REGISTER_FILE = 65536
 REGISTERS = {"forward": 128, "backward": 255}  # of a thread, told to the compiler: left alone it may take 32 and spill
