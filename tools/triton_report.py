@@ -142,7 +142,8 @@ def main() -> None:
         print(f"{check(options.arch)} launches compiled for sm_{options.arch} by triton {triton.__version__}")
         return
     print(f"triton {triton.__version__}, compiled for sm_{options.arch}, 8192 rows, 6 levels; nothing was run")
-    print("| kernel | transform | n | dtype | warps | registers | stack bytes | shared | barriers | shuffles | seconds |")
+    print("| kernel | transform | n | dtype | warps | registers | stack bytes | shared | barriers", end="")
+    print(" | shuffles | seconds |")
     print("|---|---|--:|---|--:|--:|--:|--:|--:|--:|--:|")
     for name in options.wavelets.split(","):
         for n in map(int, options.sizes.split(",")):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -15,18 +14,14 @@ DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 MODES = ("hadamard", "periodization")
 INTERPRETED = os.environ.get("TRITON_INTERPRET", "0").lower() in ("1", "true", "on", "yes")  # as Triton reads it
 DEVICES = ("cuda", "cpu") if INTERPRETED else ("cuda",)
-
-
-@lru_cache
-def installed() -> bool:
-    return find_spec("triton") is not None
+INSTALLED = find_spec("triton") is not None
 
 
 def obstacle() -> str | None:
     """Why Triton cannot be had here, in words."""
-    if not installed():
+    if not INSTALLED:
         return "triton is not installed"
-    if not INTERPRETED and not torch.cuda.is_available():
+    if not (INTERPRETED or torch.cuda.is_initialized() or torch.cuda.is_available()):  # type: ignore[no-untyped-call]
         return "there is no CUDA device, and TRITON_INTERPRET=1 was not set"
     return None
 

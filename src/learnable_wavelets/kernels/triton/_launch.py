@@ -6,9 +6,8 @@ import contextlib
 from typing import Any
 
 import torch
-from torch import Tensor
-
 import triton
+from torch import Tensor
 
 from . import _tiles
 from .device import _hadamard, _levels, _transforms

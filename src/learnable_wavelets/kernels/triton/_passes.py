@@ -59,7 +59,7 @@ def fold(made: Tensor, layout: Layout) -> Tensor:
     if not layout.wrap:
         return made[..., :out]
     turns = -(-layout.made // out)
-    return pad(made, (0, turns * out - layout.made)).unflatten(-1, (turns, out)).sum(-2)
+    return pad(made, (0, turns * out - layout.made)).view(*made.shape[:-1], turns, out).sum(-2)
 
 
 def _spread(grads: Tensor, layout: Layout) -> Tensor:
@@ -111,14 +111,14 @@ def _inverse(packed: Tensor, bank: Bank, level: int) -> Tensor:
 def _transform_backward(grad: Tensor, x: Tensor, bank: Bank, level: int) -> tuple[Tensor, Sequence[Tensor]]:
     lo, hi = bank
     if lo is None or hi is None:
-        return fwht(grad, grad.shape[-1] ** -0.5), grad.new_empty(2, 0)
+        return fwht(grad, grad.shape[-1] ** -0.5), grad.new_empty(2, 0).unbind()
     dx, filters = analyse_backward(grad.contiguous(), x.contiguous(), lo, hi, level)
-    return dx, tuple(filters)
+    return dx, filters.unbind()
 
 
 def _inverse_backward(grad: Tensor, packed: Tensor, bank: Bank, level: int) -> tuple[Tensor, Sequence[Tensor]]:
     lo, hi = bank
     if lo is None or hi is None:
-        return fwht(grad, grad.shape[-1] ** -0.5), grad.new_empty(2, 0)
+        return fwht(grad, grad.shape[-1] ** -0.5), grad.new_empty(2, 0).unbind()
     dpacked, filters = synthesise_backward(grad.contiguous(), packed.contiguous(), lo, hi, level)
-    return dpacked, tuple(filters)
+    return dpacked, filters.unbind()

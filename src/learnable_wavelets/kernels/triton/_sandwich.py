@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
-
 import triton
+from torch import Tensor
 
 from .._layout import Layout
 from . import _launch, _passes, _tiles
@@ -17,7 +16,7 @@ from .device import _sandwich as device
 Bank = Sequence[Tensor | None]
 
 
-def sandwich(*args: Any) -> Tensor:
+def sandwich(*args: Any) -> Any:
     """The operator; arguments as its schema has them."""
     x, diag_in, permutation, diag_mid, diag_out, bias, *bank, layout, _, level = args
     x, diag_in, permutation, diag_mid, diag_out = _contiguous(x, diag_in, permutation, diag_mid, diag_out)
@@ -46,9 +45,7 @@ def sandwich(*args: Any) -> Tensor:
 def sandwich_backward(*args: Any) -> list[Tensor]:
     """The operator: gradients of x, B, G, S, bias and the four filters; nothing where none is needed."""
     grad, x, diag_in, permutation, diag_mid, diag_out, bias, *bank, layout, _, level, needs = args
-    grad, x, diag_in, permutation, diag_mid, diag_out = _contiguous(
-        grad, x, diag_in, permutation, diag_mid, diag_out
-    )
+    grad, x, diag_in, permutation, diag_mid, diag_out = _contiguous(grad, x, diag_in, permutation, diag_mid, diag_out)
     layout, bank = Layout(*layout), _contiguous(*bank)
     work = _one_kernel if on_chip(layout, x.dtype, "backward") else _passes.sandwich_backward
     dx, sums = work(grad, x, diag_in, permutation, diag_mid, diag_out, bank, layout, level, needs)
@@ -76,14 +73,15 @@ def _one_kernel(
     K, C = _tiles.shifts(half)
     count = _tiles.programs(triton.cdiv(rows, size.R), size, x.device)
     several = blocks > 1 and not layout.reduce  # blocks that read the same x: their gradients are added afterwards
-    dx = torch.empty((blocks, *x.shape), dtype=_tiles.real_dtype(x), device=x.device) if several else torch.empty_like(x)
-    parts = torch.empty(count, blocks, 4 * layout.n + 8 * half, dtype=_tiles.real_dtype(x), device=x.device)
+    real = torch.empty(0, dtype=_tiles.real_dtype(x), device=x.device)
+    dx = real.new_empty(blocks, *x.shape) if several else torch.empty_like(x)
+    parts = real.new_empty(count, blocks, 4 * layout.n + 8 * half)
     if rows:
         with _launch.on(x):
             device.sandwich_backward[(count * blocks,)](
                 grad, x, diag_in, permutation, _passes.inverse(permutation), diag_mid, diag_out, *bank, dx, parts,
-                rows, layout.in_features, layout.out_features, blocks, R=size.R, N=size.N, n=layout.n, LEVEL=level, HALF=half,
-                K=K, BITS=layout.n.bit_length() - 1, REDUCE=layout.reduce, WRAP=layout.wrap, C=C,
+                rows, layout.in_features, layout.out_features, blocks, R=size.R, N=size.N, n=layout.n, LEVEL=level,
+                HALF=half, K=K, BITS=layout.n.bit_length() - 1, REDUCE=layout.reduce, WRAP=layout.wrap, C=C,
                 V=_tiles.partial_sums(half, size.warps), DIAGONALS=any(needs[1:5]), FILTERS=any(needs[5:]),
                 **_tiles.options(x, *size[2:]),
             )  # fmt: skip

@@ -10,10 +10,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
-
 import triton
 import triton.language as tl
+from torch import Tensor
 
 VALUES = 1024  # values in a program: short rows are taken together until it has so many, and with them two warps
 EACH = 16  # of them in a thread: four bits of the index, so that Hadamard steps rarely cross threads

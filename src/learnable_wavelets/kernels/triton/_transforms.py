@@ -1,7 +1,7 @@
-"""`fwht`, `wavedec`, `waverec` and their gradients: rows that fit are worked on chip, wider ones in passes.
+r"""`fwht`, `wavedec`, `waverec` and their gradients: rows that fit are worked on chip, wider ones in passes.
 
-The rule for passes. Hadamard: $H_{ab} = H_a \\otimes H_b$, so a row of a*b values is a matrix, transformed along its rows
-and then along its columns, with b as wide as fits. Wavelet: level by level through global memory, until the
+The rule for passes. Hadamard: $H_{ab} = H_a \otimes H_b$, so a row of a*b values is a matrix, transformed along its
+rows and then along its columns, with b as wide as fits. Wavelet: level by level through global memory, until the
 approximation fits.
 """
 

@@ -57,7 +57,7 @@ def filter_gradient(
     A, D, X, PARTS, a_row, d_row, x_row, h, rows, M: tl.constexpr, T: tl.constexpr, HALF: tl.constexpr,
     FLIP: tl.constexpr, REAL: tl.constexpr,
 ):  # fmt: skip
-    """Sums of `cA[k] x[(2k + HALF - j) mod 2h]` and of cD's for each tap j, a program's share, `[programs, 2, 2*HALF]`."""
+    """A program's share of `sum cA[k] x[(2k + HALF - j) mod 2h]` for each tap j, and of cD's, `[program, 2, taps]`."""
     chunks = tl.cdiv(h, M)
     j = tl.arange(0, T)[None, :]
     lo = tl.zeros([T], REAL)

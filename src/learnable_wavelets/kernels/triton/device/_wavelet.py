@@ -92,7 +92,7 @@ def merge_step(
     cA, cD, even, odd, first, LO, HI, h: tl.constexpr, R: tl.constexpr, H: tl.constexpr, S: tl.constexpr,
     K: tl.constexpr, FLIP: tl.constexpr,
 ):  # fmt: skip
-    """Adds what K shifts of both bands give: `even[m] += lo[S - 1 - 2d] cA[m + d]`, `odd[m] += lo[S - 2d] cA[m + d]`."""
+    """Adds what K shifts of a band give: `even[m] += lo[S - 1 - 2d] cA[m + d]`, `odd[m] += lo[S - 2d] cA[m + d]`."""
     t = first + tl.arange(0, K) - S // 2
     u = shifted(cA, first - S // 2, h, R, H, S, K)
     v = shifted(cD, first - S // 2, h, R, H, S, K)
