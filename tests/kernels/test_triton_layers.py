@@ -29,6 +29,16 @@ def assert_same(plain, fast, dtype):
         assert (plain - fast).abs().max() <= TOLERANCE[dtype] * plain.abs().max()
 
 
+@pytest.fixture
+def launches(monkeypatch):
+    """One entry for each launch of a Triton kernel."""
+    from learnable_wavelets.kernels.triton import _launch
+
+    seen, on = [], _launch.on
+    monkeypatch.setattr(_launch, "on", lambda x: seen.append(x.shape) or on(x))
+    return seen
+
+
 LAYERS = {
     "fastfood": lambda **k: Fastfood(40, 50, **k),
     "narrow fastfood": lambda **k: Fastfood(100, 7, bias=False, **k),
@@ -42,7 +52,7 @@ LAYERS = {
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("make", LAYERS)
-def test_layers(device, make):
+def test_layers(device, make, launches):
     for dtype in TOLERANCE if make in ("fastfood", "bior4.4") else (torch.float32,):
         layer = LAYERS[make](dtype=dtype, device=device)
         x = torch.randn(2, 3, layer.in_features, device=device).to(dtype).requires_grad_()
@@ -53,15 +63,18 @@ def test_layers(device, make):
 
         for plain, fast in on_both(train):
             assert_same(plain, fast, dtype)
+        assert len(launches) == 2  # forward and backward
+        launches.clear()
 
 
 @pytest.mark.gpu
-def test_every_call_without_gradients(device):
+def test_every_call_without_gradients(device, launches):
     """The path that skips the dispatcher is that of the C kernels."""
     layer, x = WaveletLinear(20, 20, device=device), torch.randn(3, 20, device=device)
     with torch.no_grad():
         for plain, fast in on_both(lambda: (layer(x), layer.to_dense(), layer(x[:0]), layer(x[0]))):
             assert_same(plain, fast, torch.float32)
+    assert len(launches) == 3  # not for the empty batch
 
 
 @pytest.mark.gpu
@@ -113,7 +126,7 @@ def test_second_derivatives_go_through_the_twin(device):
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
-def test_autocast(device, dtype):
+def test_autocast(device, dtype, launches):
     layer, x = WaveletLinear(20, 20, device=device), torch.randn(3, 20, device=device)
 
     def run():
@@ -123,6 +136,7 @@ def test_autocast(device, dtype):
     for plain, fast in on_both(run):
         assert plain.dtype == dtype
         assert_same(plain, fast, dtype)
+    assert len(launches) == 1
 
 
 @pytest.mark.gpu
