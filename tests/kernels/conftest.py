@@ -43,6 +43,7 @@ def small_chip(monkeypatch):
     monkeypatch.setattr(_tiles, "WIDEST", {"forward": 16, "backward": 8})
     monkeypatch.setattr(_launch, "CHUNK", 32)  # several to a row
     monkeypatch.setattr(_launch, "COLUMNS", 4)
+    monkeypatch.setattr(_launch, "TALLEST", 4)
 
 
 @pytest.fixture

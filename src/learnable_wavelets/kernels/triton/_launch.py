@@ -12,6 +12,7 @@ from torch import Tensor
 from . import _tiles
 from .device import _hadamard, _levels, _transforms
 
+TALLEST = 256  # values of a column that a strided pass takes
 COLUMNS = 32  # neighbours that a strided pass takes together: a cache line of 128 bytes
 CHUNK = 1024  # values of a level that a program takes
 PRODUCTS = 2048  # the same times the taps, for filter gradients
@@ -35,14 +36,14 @@ def fwht_rows(x: Tensor, y: Tensor, scale: float) -> None:
         )
 
 
-def fwht_columns(x: Tensor, y: Tensor, scale: float) -> None:
-    """Along the middle axis of `(rows, n, width)`."""
+def fwht_columns(x: Tensor, y: Tensor) -> None:
+    """Along the middle axis of `(rows, n, width)`; y may be x."""
     rows, n, width = x.shape
     C = min(width, COLUMNS)
     _, _, *size = _tiles.tile(n * C, 1, x, "forward")
     with on(x):
         _hadamard.fwht_columns[(rows * (width // C),)](
-            x, y, width, scale, N=n, BITS=n.bit_length() - 1, C=C, **_tiles.options(x, *size)
+            x, y, width, N=n, BITS=n.bit_length() - 1, C=C, **_tiles.options(x, *size)
         )
 
 

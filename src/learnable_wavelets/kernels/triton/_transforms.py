@@ -1,8 +1,8 @@
 r"""`fwht`, `wavedec`, `waverec` and their gradients: rows that fit are worked on chip, wider ones in passes.
 
 The rule for passes. Hadamard: $H_{ab} = H_a \otimes H_b$, so a row of a*b values is a matrix, transformed along its
-rows and then along its columns, with b as wide as fits. Wavelet: level by level through global memory, until the
-approximation fits.
+rows, with b as wide as fits, and then along its columns, at most 256 values a pass. Wavelet: level by level through
+global memory, until the approximation fits.
 """
 
 from __future__ import annotations
@@ -24,12 +24,15 @@ def fwht(x: Tensor, scale: float) -> Tensor:
     if _tiles.fits(n, x.dtype, "forward"):
         _launch.fwht_rows(x, y, scale)
         return y
-    inner = n
-    while not _tiles.fits(inner, x.dtype, "forward"):
-        inner //= 2
+    done = n
+    while not _tiles.fits(done, x.dtype, "forward"):
+        done //= 2
     between = torch.empty_like(x, dtype=_tiles.real_dtype(x))
-    _launch.fwht_rows(x.view(-1, inner), between.view(-1, inner), scale)
-    _launch.fwht_columns(between.view(-1, n // inner, inner), y.view(-1, n // inner, inner), 1.0)
+    _launch.fwht_rows(x.view(-1, done), between.view(-1, done), scale)
+    while done < n:
+        shape = (-1, min(n // done, _launch.TALLEST), done)
+        done *= shape[1]
+        _launch.fwht_columns(between.view(shape), (between if done < n else y).view(shape))
     return y
 
 

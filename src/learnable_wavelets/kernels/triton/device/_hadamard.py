@@ -35,11 +35,11 @@ def fwht_rows(X, Y, rows, scale, R: tl.constexpr, N: tl.constexpr, BITS: tl.cons
 
 @triton.jit
 def fwht_columns(
-    X, Y, width, scale, N: tl.constexpr, BITS: tl.constexpr, C: tl.constexpr, REAL: tl.constexpr
+    X, Y, width, N: tl.constexpr, BITS: tl.constexpr, C: tl.constexpr, REAL: tl.constexpr
 ):  # fmt: skip
     """The same along the middle axis of `(rows, N, width)`, C columns at a time."""
     chunks = width // C
     row = (tl.program_id(0) // chunks).to(tl.int64) * N + tl.arange(0, N)[:, None]
     at = row * width + (tl.program_id(0) % chunks) * C + tl.arange(0, C)[None, :]
     x = tl.trans(tl.load(X + at).to(REAL))
-    tl.store(Y + at, tl.trans(hadamard(x, C, N, BITS) * scale).to(Y.dtype.element_ty))
+    tl.store(Y + at, tl.trans(hadamard(x, C, N, BITS)).to(Y.dtype.element_ty))
