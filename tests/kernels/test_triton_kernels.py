@@ -107,7 +107,8 @@ def test_transforms_in_passes(device, small_chip, case):
 def check_sandwich(device, rows, layout, level, taps, bias, dtype):
     mode = "periodization" if taps else "hadamard"
     arguments = sandwich_arguments(rows, layout, mode, level, taps, bias, dtype)
-    x, diag_in, permutation, diag_mid, diag_out, added, bank, *shape = arguments
+    x, diag_in, permutation, diag_mid, diag_out, added, *bank, layout, mode, level = arguments
+    shape = (layout, mode, level)
     real = diag_out.dtype
     leaves = [leaf(t) for t in (x, diag_in, diag_mid, diag_out, added, *bank)]
     xd, bd, gd, sd, added_d, *bank_d = leaves

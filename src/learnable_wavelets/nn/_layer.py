@@ -5,17 +5,34 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout
 
+from ..functional._bank import FilterBank
 from ..functional._check import HALF_TYPES, compute_dtype
 from ..kernels import _calls as kernels
 from ..kernels._layout import Layout
 
 STARTS = ("ones", "signs", "gaussian")
+
+Banks = dict[nn.Module, FilterBank]  # made already, by the module that makes them
+
+
+class Operands(NamedTuple):
+    """The arguments of `kernels.sandwich` after x."""
+
+    diag_in: Tensor
+    permutation: Tensor
+    diag_mid: Tensor
+    diag_out: Tensor
+    bias: Tensor | None
+    bank: kernels.Bank
+    layout: Layout
+    mode: str
+    level: int
 
 
 class SandwichLayer(nn.Module, ABC):
@@ -52,8 +69,12 @@ class SandwichLayer(nn.Module, ABC):
         self.bias = nn.Parameter(torch.empty(self.out_features, device=device, dtype=dtype)) if bias else None
 
     @abstractmethod
-    def _transform(self, x: Tensor) -> tuple[kernels.Bank, str, int]:
+    def _transform(self, x: Tensor, banks: Banks | None = None) -> tuple[kernels.Bank, str, int]:
         """The filters in the dtype in which x is computed (none for Hadamard), the mode and the level."""
+
+    def _shares_transform(self, other: SandwichLayer) -> bool:
+        """Whether `_transform` of the two is the same, filter bank included."""
+        return type(self) is type(other)
 
     def _gains(self) -> tuple[float, float]:
         """Mean square of the coefficients of N(0, 1) inputs, and of the samples made from N(0, 1) coefficients.
@@ -97,11 +118,10 @@ class SandwichLayer(nn.Module, ABC):
 
     def forward(self, x: Tensor) -> Tensor:
         """`(..., in_features)` to `(..., out_features)`."""
-        out_dtype = self._check_input(x)
-        diagonals = (self.diag_in, self.diag_mid, self.diag_out)
-        if self.training and self.dropout:  # one mask per call for the whole batch, as published
-            diagonals = tuple(dropout(d, self.dropout) for d in diagonals)  # type: ignore[assignment]
-        return self._compute(x, diagonals, self.bias).to(out_dtype)
+        diagonals = self._drawn_diagonals()
+        out_dtype = self._check_input(x, diagonals[2])
+        y = self._compute(x, diagonals, self.bias)
+        return y if y.dtype == out_dtype else y.to(out_dtype)
 
     def to_dense(self) -> Tensor:
         """The matrix `(out_features, in_features)` that the layer applies before the bias; dropout is left out."""
@@ -110,21 +130,33 @@ class SandwichLayer(nn.Module, ABC):
         eye = torch.eye(self.in_features, device=self.diag_out.device, dtype=compute_dtype(dtype))
         return self._compute(eye, diagonals, None).T.to(dtype)
 
+    def _drawn_diagonals(self) -> tuple[Tensor, Tensor, Tensor]:
+        """B, G and S under dropout: one mask per call for the whole batch, as published."""
+        diagonals = (self.diag_in, self.diag_mid, self.diag_out)
+        if self.training and self.dropout:
+            return tuple(dropout(d, self.dropout) for d in diagonals)  # type: ignore[return-value]
+        return diagonals
+
     def _compute(self, x: Tensor, diagonals: tuple[Tensor, Tensor, Tensor], bias: Tensor | None) -> Tensor:
+        return kernels.sandwich(x, *self._operands(x, diagonals, bias))
+
+    def _operands(
+        self, x: Tensor, diagonals: tuple[Tensor, Tensor, Tensor], bias: Tensor | None, banks: Banks | None = None
+    ) -> Operands:
+        """What `kernels.sandwich` takes beside an x like this one; the filter bank is made here, if not in `banks`."""
         diag_in, diag_mid, diag_out = diagonals
         if diag_out.dtype in HALF_TYPES:
             diag_in, diag_mid, diag_out = (d.float() for d in diagonals)
             bias = None if bias is None else bias.float()
-        bank, mode, level = self._transform(x)
-        return kernels.sandwich(x, diag_in, self.permutation, diag_mid, diag_out, bias, bank, self._layout, mode, level)
+        bank, mode, level = self._transform(x, banks)
+        return Operands(diag_in, self.permutation, diag_mid, diag_out, bias, bank, self._layout, mode, level)
 
-    def _check_input(self, x: Tensor) -> torch.dtype:
-        """The dtype of the output, or the error that says what is wrong with x."""
+    def _check_input(self, x: Tensor, own: Tensor) -> torch.dtype:
+        """The dtype of the output, or the error that says what is wrong with x beside the parameter `own`."""
         if not isinstance(x, Tensor):
             raise TypeError(f"`x` must be a torch.Tensor, got {type(x).__name__}")
         if x.dim() == 0 or x.shape[-1] != self.in_features:
             raise ValueError(f"`x` must have a last dimension of {self.in_features}, got shape {tuple(x.shape)}")
-        own = self.diag_out
         if x.device != own.device:
             raise ValueError(f"`x` must be on the layer's device {own.device}, got {x.device}")
         if not x.is_floating_point():

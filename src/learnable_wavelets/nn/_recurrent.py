@@ -1,0 +1,213 @@
+"""What cells and recurrent layers have in common: parameters by gate, and the products of a state with them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+from ._bind import Once, bind_together
+from ._layer import check_size
+
+LayerFactory = Callable[..., nn.Module]
+State = tuple[Tensor, ...]
+Inputs = tuple[Tensor, ...]  # what the input contributes to each gate
+Step = Callable[[Inputs, State], State]
+
+
+class Gated(nn.Module, ABC):
+    """Base of the cells and, through `Recurrent`, of the layers; a suffix names the parameters of each cell."""
+
+    GATES: ClassVar[tuple[str, ...]]
+    STATES: ClassVar[int] = 1
+    _FIRST: ClassVar[str]
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool,
+        recurrent_bias: bool,
+        recurrent_layer: LayerFactory,
+        gates: Iterable[str] | None,
+    ) -> None:
+        super().__init__()
+        self.input_size = check_size("input_size", input_size)
+        self.hidden_size = check_size("hidden_size", hidden_size)
+        self.bias = check_flag("bias", bias)
+        self.gates = check_gates(gates, self.GATES)
+        if not callable(recurrent_layer):
+            raise TypeError(f"`recurrent_layer` must be callable, got {type(recurrent_layer).__name__}")
+        self._recurrent_bias = recurrent_bias
+        self._dense = tuple(gate for gate in self.GATES if gate not in self.gates)
+
+    def _add_cell(
+        self,
+        input_size: int,
+        suffix: str,
+        recurrent_layer: LayerFactory,
+        device: torch.device | str | None,
+        dtype: torch.dtype | None,
+    ) -> None:
+        """The parameters of one cell, under the names of torch where they are dense."""
+        hidden = self.hidden_size
+        rows, dense = len(self.GATES) * hidden, len(self._dense) * hidden
+        shapes = {
+            "weight_ih": (rows, input_size),
+            "weight_hh": (dense, hidden) if dense else None,
+            "bias_ih": (rows,) if self.bias else None,
+            "bias_hh": (dense,) if dense and self._recurrent_bias else None,
+        }
+        for name, shape in shapes.items():
+            made = None if shape is None else nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
+            self.register_parameter(name + suffix, made)
+        for gate in self.gates:
+            layer = recurrent_layer(hidden, hidden, bias=self._recurrent_bias, device=device, dtype=dtype)
+            if not isinstance(layer, nn.Module):
+                raise TypeError(f"`recurrent_layer` must make a torch.nn.Module, got {type(layer).__name__}")
+            self.add_module(gate + suffix, layer)
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        r"""Start the dense matrices and the biases again, uniform in $\pm 1/\sqrt{\text{hidden\_size}}$ as in torch.
+
+        What `recurrent_layer` made is left alone: those modules have a `reset_parameters` of their own.
+        """
+        bound = self.hidden_size**-0.5
+        for parameter in self.parameters(recurse=False):
+            parameter.uniform_(-bound, bound)
+
+    @abstractmethod
+    def _step(self, suffix: str, once: Once) -> Step:
+        """The step of a cell as a function, with filters and dropout masks as they are now."""
+
+    @property
+    def _own(self) -> Tensor:
+        """The parameter that decides device and dtype; by name, for the replicas of DataParallel list none."""
+        return getattr(self, self._FIRST)  # type: ignore[no-any-return]
+
+    def _input_weights(self, suffix: str) -> tuple[Tensor, Tensor | None]:
+        """The input matrices of all gates, one below the other, and their biases."""
+        return getattr(self, "weight_ih" + suffix), getattr(self, "bias_ih" + suffix)
+
+    def _products(self, suffix: str, gates: tuple[str, ...], once: Once) -> Callable[[Tensor], list[Tensor]]:
+        """A function of h: its products with the recurrent matrices of these gates, in their order."""
+        parts: list[tuple[list[int], Callable[[Tensor], Tensor]]] = []
+        dense = [index for index, gate in enumerate(gates) if gate in self._dense]
+        if dense:
+            parts.append((dense, self._dense_product(suffix, [gates[index] for index in dense])))
+        made = [index for index, gate in enumerate(gates) if gate in self.gates]
+        modules = [self.get_submodule(gates[index] + suffix) for index in made]
+        parts += [([made[i] for i in group], function) for group, function in bind_together(modules, once)]
+
+        def products(h: Tensor) -> list[Tensor]:
+            found: dict[int, Tensor] = {}
+            for indices, function in parts:
+                y = function(h)
+                if y.shape[-1] != len(indices) * h.shape[-1]:
+                    expected = f"{len(indices) * h.shape[-1]} outputs from {h.shape[-1]} inputs"
+                    raise ValueError(f"`recurrent_layer` must make layers with {expected}, got {y.shape[-1]}")
+                # a chunk of the whole would cost a copy in the backward pass
+                found.update(zip(indices, y.chunk(len(indices), dim=-1) if len(indices) > 1 else (y,), strict=True))
+            return [found[index] for index in range(len(gates))]
+
+        return products
+
+    def _dense_product(self, suffix: str, gates: list[str]) -> Callable[[Tensor], Tensor]:
+        """One product for several dense gates, whose rows lie one after the other."""
+        weight: Tensor = getattr(self, "weight_hh" + suffix)
+        bias: Tensor | None = getattr(self, "bias_hh" + suffix)
+        if len(gates) < len(self._dense):
+            start, length = self._dense.index(gates[0]) * self.hidden_size, len(gates) * self.hidden_size
+            weight = weight.narrow(0, start, length)
+            bias = None if bias is None else bias.narrow(0, start, length)
+        return lambda h: linear(h, weight, bias)
+
+    def _check_input(self, x: Tensor, name: str = "input") -> Tensor:
+        if not isinstance(x, Tensor):
+            raise TypeError(f"`{name}` must be a torch.Tensor, got {type(x).__name__}")
+        own = self._own
+        if x.device != own.device:
+            raise ValueError(f"`{name}` must be on the layer's device {own.device}, got {x.device}")
+        if not x.is_floating_point():
+            raise TypeError(f"`{name}` must be real floating point, got {x.dtype}")
+        kind = x.device.type
+        if x.dtype != own.dtype and (kind == "meta" or not torch.is_autocast_enabled(kind)):
+            raise TypeError(f"`{name}` must have the layer's dtype {own.dtype}, got {x.dtype}")
+        return x
+
+    def _read_state(self, hx: Any, shape: tuple[int, ...]) -> State:
+        """The initial state as tensors of this shape; zeros for `None`."""
+        own = self._own
+        if hx is None:
+            return (own.new_zeros(shape),) * self.STATES
+        if self.STATES == 1:
+            named = {"hx": hx}
+        elif isinstance(hx, (tuple, list)) and len(hx) == self.STATES:
+            named = {f"hx[{index}]": state for index, state in enumerate(hx)}
+        else:
+            raise TypeError(f"`hx` must be a pair of tensors (h_0, c_0), got {type(hx).__name__}")
+        for name, state in named.items():
+            self._check_input(state, name)
+            if state.shape != shape:
+                raise ValueError(f"`{name}` must have shape {shape}, got {tuple(state.shape)}")
+        return tuple(state.to(own.dtype) for state in named.values())
+
+    def extra_repr(self) -> str:
+        text = f"{self.input_size}, {self.hidden_size}"
+        return text + ("" if self.bias else ", bias=False") + f", gates={self.gates}"
+
+
+class Cell(Gated):
+    """Base of `GRUCell` and `LSTMCell`: one step."""
+
+    _FIRST = "weight_ih"
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool,
+        recurrent_bias: bool,
+        recurrent_layer: LayerFactory,
+        gates: Iterable[str] | None,
+        device: torch.device | str | None,
+        dtype: torch.dtype | None,
+    ) -> None:
+        super().__init__(input_size, hidden_size, bias, recurrent_bias, recurrent_layer, gates)
+        self._add_cell(input_size, "", recurrent_layer, device, dtype)
+        self.reset_parameters()
+
+    def _forward(self, input: Tensor, hx: Any) -> State:
+        x = self._check_input(input)
+        if x.dim() not in (1, 2) or x.shape[-1] != self.input_size:
+            expected = f"1-D (unbatched) or 2-D with a last dimension of {self.input_size}"
+            raise ValueError(f"`input` must be {expected}, got shape {tuple(x.shape)}")
+        state = self._read_state(hx, (*x.shape[:-1], self.hidden_size))
+        weight, bias = self._input_weights("")
+        # under autocast products are of a half type; added to this one, none of them makes the states so
+        inputs = linear(x, weight, bias).to(weight.dtype).chunk(len(self.GATES), dim=-1)
+        return self._step("", Once(state[0], {}))(inputs, state)
+
+
+def check_flag(name: str, value: bool) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"`{name}` must be a bool, got {type(value).__name__}")
+    return value
+
+
+def check_gates(gates: Iterable[str] | None, known: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of `known` that are in `gates`, in the order of `known`; all of them for `None`."""
+    if gates is None:
+        return known
+    if isinstance(gates, str) or not isinstance(gates, Iterable):
+        raise TypeError(f"`gates` must be a collection of some of {', '.join(known)}; got {gates!r}")
+    given = list(gates)
+    for gate in given:
+        if gate not in known:
+            raise ValueError(f"`gates` must be some of {', '.join(known)}; got {gate!r}")
+    return tuple(gate for gate in known if gate in given)

@@ -1,0 +1,161 @@
+"""Cells along a sequence: layers, directions, padding-free batches, with the signature of torch's."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import dropout as drop
+from torch.nn.functional import linear
+from torch.nn.utils.rnn import PackedSequence
+
+from ._bind import Once
+from ._layer import check_dropout, check_size
+from ._recurrent import Gated, Inputs, LayerFactory, State, Step, check_flag
+
+
+class Recurrent(Gated):
+    """Base of `GRU` and `LSTM`."""
+
+    _FIRST = "weight_ih_l0"
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int,
+        bias: bool,
+        batch_first: bool,
+        dropout: float,
+        bidirectional: bool,
+        device: torch.device | str | None,
+        dtype: torch.dtype | None,
+        *,
+        recurrent_bias: bool,
+        recurrent_layer: LayerFactory,
+        gates: Iterable[str] | None,
+    ) -> None:
+        super().__init__(input_size, hidden_size, bias, recurrent_bias, recurrent_layer, gates)
+        self.num_layers = check_size("num_layers", num_layers)
+        self.batch_first = check_flag("batch_first", batch_first)
+        self.dropout = check_dropout(dropout)
+        self.bidirectional = check_flag("bidirectional", bidirectional)
+        if dropout and num_layers == 1:
+            message = f"`dropout` acts between layers: {dropout} has no effect with num_layers=1"
+            warnings.warn(message, UserWarning, stacklevel=3)
+        for layer in range(num_layers):
+            size = input_size if layer == 0 else hidden_size * self._directions
+            for suffix in self._suffixes(layer):
+                self._add_cell(size, suffix, recurrent_layer, device, dtype)
+        self.reset_parameters()
+
+    @property
+    def _directions(self) -> int:
+        return 2 if self.bidirectional else 1
+
+    def _suffixes(self, layer: int) -> list[str]:
+        return [f"_l{layer}", f"_l{layer}_reverse"][: self._directions]
+
+    def forward(self, input: Tensor | PackedSequence, hx: Any = None) -> tuple[Any, Any]:
+        """Output of the last layer at every step, and the state of every layer and direction after the last."""
+        if isinstance(input, PackedSequence):
+            return self._forward_packed(input, hx)
+        x = self._check_input(input)
+        if x.dim() not in (2, 3) or x.shape[-1] != self.input_size:
+            expected = f"2-D (unbatched) or 3-D with a last dimension of {self.input_size}"
+            raise ValueError(f"`input` must be {expected}, got shape {tuple(x.shape)}")
+        unbatched = x.dim() == 2
+        time_first = unbatched or not self.batch_first
+        x = x.unsqueeze(1) if unbatched else x if time_first else x.transpose(0, 1)
+        steps, batch = x.shape[:2]
+        if steps == 0:
+            raise ValueError(f"`input` must have at least one step, got shape {tuple(input.shape)}")
+        cells = self.num_layers * self._directions
+        state = self._read_state(hx, (cells, self.hidden_size) if unbatched else (cells, batch, self.hidden_size))
+        if unbatched:
+            state = tuple(s.unsqueeze(1) for s in state)
+        y, last = self._run(x.reshape(steps * batch, self.input_size), [batch] * steps, state)
+        y = y.view(steps, batch, y.shape[-1])
+        y = y.squeeze(1) if unbatched else y if time_first else y.transpose(0, 1)
+        return y, self._give_state(tuple(s.squeeze(1) for s in last) if unbatched else last)
+
+    def _forward_packed(self, packed: PackedSequence, hx: Any) -> tuple[PackedSequence, Any]:
+        data, sizes, there, back = packed
+        x = self._check_input(data)
+        if x.dim() != 2 or x.shape[-1] != self.input_size:
+            raise ValueError(f"`input` must hold vectors of {self.input_size} entries, got shape {tuple(x.shape)}")
+        sizes_list = sizes.tolist()
+        state = self._read_state(hx, (self.num_layers * self._directions, sizes_list[0], self.hidden_size))
+        if there is not None:
+            state = tuple(s.index_select(1, there) for s in state)
+        y, last = self._run(x, sizes_list, state)
+        if back is not None:
+            last = tuple(s.index_select(1, back) for s in last)
+        return PackedSequence(y, sizes, there, back), self._give_state(last)
+
+    def _give_state(self, state: State) -> Any:
+        return state[0] if self.STATES == 1 else state
+
+    def _run(self, x: Tensor, sizes: list[int], state: State) -> tuple[Tensor, State]:
+        """All layers on rows ordered by step, `sizes[t]` of them at step t; the states are `(cells, batch, hidden)`."""
+        starts = list(zip(*(s.unbind() for s in state), strict=True))
+        ends: list[State] = []
+        once = Once(state[0], {})
+        for layer in range(self.num_layers):
+            if layer and self.dropout and self.training:
+                x = drop(x, self.dropout)
+            outputs = []
+            for reverse, suffix in enumerate(self._suffixes(layer)):
+                y, end = scan(
+                    self._step(suffix, once), self._inputs(x, sizes, suffix), starts[len(ends)], reverse=bool(reverse)
+                )
+                outputs.append(y)
+                ends.append(end)
+            x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
+        return x, tuple(torch.stack(list(states)) for states in zip(*ends, strict=True))
+
+    def _inputs(self, x: Tensor, sizes: list[int], suffix: str) -> list[Inputs]:
+        """What x contributes to the gates, by step: products of the whole sequence.
+
+        One for each gate: the gradient of a product for all gates would be put together in one more copy.
+        """
+        weight, bias = self._input_weights(suffix)
+        count = len(self.GATES)
+        biases = (None,) * count if bias is None else bias.chunk(count)
+        # under autocast products are of a half type; added to these, none of them makes the states so
+        gates = [linear(x, w, b).to(weight.dtype) for w, b in zip(weight.chunk(count), biases, strict=True)]
+        return list(zip(*(torch.split(gate, sizes) for gate in gates), strict=True))
+
+    def extra_repr(self) -> str:
+        text = super().extra_repr()
+        defaults = {"num_layers": 1, "batch_first": False, "dropout": 0.0, "bidirectional": False}
+        changed = {name: getattr(self, name) for name, default in defaults.items() if getattr(self, name) != default}
+        return text + "".join(f", {name}={value}" for name, value in changed.items())
+
+
+def scan(step: Step, inputs: list[Inputs], start: State, *, reverse: bool) -> tuple[Tensor, State]:
+    """The outputs of all steps, concatenated, and the last state.
+
+    The number of rows may fall along the sequence, as in a `PackedSequence`, whose longest sequences come first: rows
+    whose sequence is over wait with their state; backwards, rows join as their sequence begins.
+    """
+    order = inputs[::-1] if reverse else inputs
+    first = order[0][0].shape[0]
+    state = tuple(s[:first] for s in start)
+    ended: list[State] = []
+    outputs: list[Tensor] = []
+    for x in order:
+        rows, batch = state[0].shape[0], x[0].shape[0]
+        if batch < rows:
+            ended.append(tuple(s[batch:] for s in state))
+            state = tuple(s[:batch] for s in state)
+        elif batch > rows:
+            state = tuple(torch.cat([s, s0[rows:batch]]) for s, s0 in zip(state, start, strict=True))
+        state = step(x, state)
+        outputs.append(state[0])
+    for rest in reversed(ended):
+        state = tuple(torch.cat([s, r]) for s, r in zip(state, rest, strict=True))
+    return torch.cat(outputs[::-1] if reverse else outputs), state
