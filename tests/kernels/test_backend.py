@@ -31,7 +31,8 @@ def test_reference_is_always_there():
 
 
 def test_forcing_an_unknown_backend():
-    with pytest.raises(ValueError, match="`name` must be one of reference, cpu; got 'cuda'"), use_backend("cuda"):
+    why = "`name` must be one of reference, cpu, triton; got 'cuda'"
+    with pytest.raises(ValueError, match=why), use_backend("cuda"):
         pass
 
 
