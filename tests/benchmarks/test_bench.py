@@ -10,7 +10,7 @@ from torch import nn
 
 import learnable_wavelets as lw
 from learnable_wavelets import cli
-from learnable_wavelets.benchmarks import _device, _layers, _measure, _memory, _peers, _scaling, _transforms
+from learnable_wavelets.benchmarks import _device, _files, _layers, _measure, _memory, _peers, _scaling, _transforms
 
 CPU = torch.device("cpu")
 
@@ -185,3 +185,36 @@ def test_a_peer_that_cannot_be_imported_is_told(monkeypatch):
     peer = _peers.Peer("x", "PyWavelets", "no_such_module", lambda module, x: x.clone, torch.as_tensor, "")
     assert "cannot be imported: No module named" in str(_peers.load(peer, CPU))
     assert isinstance(_peers.load(_peers.WAVEDEC[0], CPU), ModuleType)
+
+
+def test_peers_are_asked_only_on_their_device():
+    on = {peer.label: _peers.load(peer, CPU) for peer in _peers.FWHT}
+    assert on["fast-hadamard-transform"] == "takes CUDA tensors only"
+    where = torch.device("cuda")
+    assert _peers.load(_peers.WAVEDEC[0], where) == "takes CPU arrays only"
+    assert {peer.label: peer.only for peer in _peers.FWHT}["fht-cpu"] == "cpu"
+
+
+def test_what_is_compared_on_a_gpu():
+    assert _device.default_precisions(torch.device("cuda")) == ("float32", "tf32", "bfloat16")
+    before = torch.get_float32_matmul_precision()
+    for name, setting in (("float32", "highest"), ("tf32", "high")):
+        with _device.matmul_precision(name):
+            assert torch.get_float32_matmul_precision() == setting
+    assert torch.get_float32_matmul_precision() == before
+    assert "tf32" not in _device.precisions_on(CPU)
+
+
+@pytest.mark.parametrize(
+    ("backends", "machine", "says"),
+    [
+        (["reference"], {"cpu": "C", "vectors": "V", "threads": 1}, True),
+        (["reference", "cpu"], {"cpu": "C", "vectors": "V", "threads": 1}, False),
+        (["reference", "cpu"], {"gpu": "G", "triton": None}, True),
+        (["reference", "triton"], {"gpu": "G", "triton": "3.9"}, False),
+    ],
+)
+def test_a_device_without_kernels_is_told(backends, machine, says):
+    results = {"machine": machine, "versions": {"torch": "2"}, "settings": {"backend": None, "backends": backends}}
+    assert ("No kernel is available here" in _files.about(results)) == says
+    assert ("G; triton 3.9" in _files.about(results)) == (machine.get("triton") is not None)

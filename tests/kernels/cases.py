@@ -25,7 +25,7 @@ def unrelated_bank(taps, dtype):
 
 def sandwich_arguments(rows, layout, mode, level, taps, bias, dtype):
     """x, B, P, G, S, bias, four filters, layout, mode, level; parameters in float32 beside a half x."""
-    real = torch.float32 if dtype == torch.bfloat16 else dtype
+    real = torch.float64 if dtype == torch.float64 else torch.float32
     m = layout.n if mode == "hadamard" else sum(coeff_lengths(layout.n, taps, mode, level))
     x = torch.randn(rows, layout.in_features).to(dtype)
     diag_in = torch.randn(*layout.diag_in_shape, dtype=real)

@@ -1,17 +1,22 @@
 """The kernel tests run where the extension was built, on every instruction set that the processor has."""
 
+from importlib.util import find_spec
+
 import pytest
 import torch
 
-from learnable_wavelets.kernels import available_backends
+from learnable_wavelets.kernels import _triton_calls, available_backends
 
+collect_ignore = []
 if "cpu" in available_backends():
     from learnable_wavelets.kernels import _cpu
 
     ISAS = _cpu.isas()
 else:
     ISAS = []
-    collect_ignore = ["test_cpu_kernels.py", "test_operators.py"]
+    collect_ignore += ["test_cpu_kernels.py", "test_operators.py"]
+if find_spec("triton") is None:
+    collect_ignore += ["test_triton_compiles.py", "test_triton_kernels.py", "test_triton_layers.py"]
 
 
 @pytest.fixture(params=ISAS)
@@ -19,6 +24,26 @@ def isa(request):
     _cpu.isa(request.param)
     yield request.param
     _cpu.isa(None)
+
+
+@pytest.fixture
+def device():
+    """Where Triton's kernels run: a GPU, or a CPU under the interpreter."""
+    missing = _triton_calls.obstacle()
+    if missing is not None:
+        pytest.skip(missing)
+    return torch.device("cpu" if _triton_calls.INTERPRETED else "cuda")
+
+
+@pytest.fixture
+def small_chip(monkeypatch):
+    """Rows of more than 16 values (8 backward) are worked in passes."""
+    from learnable_wavelets.kernels.triton import _launch, _tiles
+
+    monkeypatch.setattr(_tiles, "WIDEST", {"forward": 16, "backward": 8})
+    monkeypatch.setattr(_launch, "CHUNK", 32)  # several to a row
+    monkeypatch.setattr(_launch, "COLUMNS", 4)
+    monkeypatch.setattr(_launch, "TALLEST", 4)
 
 
 @pytest.fixture

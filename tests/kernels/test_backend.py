@@ -5,11 +5,14 @@ import sys
 
 import pytest
 import torch
+from torch.autograd import forward_ad
+from torch.func import functional_call
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from learnable_wavelets import Fastfood, WaveletLinear, functional
 from learnable_wavelets.kernels import available_backends, use_backend
 
+OPS = torch.ops.learnable_wavelets
 needs_extension = pytest.mark.skipif("cpu" not in available_backends(), reason="the extension was not built")
 
 
@@ -28,7 +31,8 @@ def test_reference_is_always_there():
 
 
 def test_forcing_an_unknown_backend():
-    with pytest.raises(ValueError, match="`name` must be one of reference, cpu; got 'cuda'"), use_backend("cuda"):
+    why = "`name` must be one of reference, cpu, triton; got 'cuda'"
+    with pytest.raises(ValueError, match=why), use_backend("cuda"):
         pass
 
 
@@ -91,22 +95,108 @@ def test_both_backends_train_the_same_layer(kind, dtype):
         assert (plain - fast).abs().max() <= tolerance * plain.abs().max()
 
 
-@needs_extension
-@pytest.mark.parametrize("kind", [WaveletLinear, Fastfood])
-def test_inference_skips_the_dispatcher_only_where_nobody_listens(kind):
-    class Listener(TorchDispatchMode):
-        def __init__(self):
-            super().__init__()
-            self.seen = []
+LAYERS = pytest.mark.parametrize("kind", [WaveletLinear, Fastfood])
 
-        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-            self.seen.append(function)
-            return function(*args, **(kwargs or {}))
+
+class Listener(TorchDispatchMode):
+    """Hears every operator."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.seen.append(function)
+        return function(*args, **(kwargs or {}))
+
+
+@needs_extension
+@LAYERS
+def test_the_dispatcher_is_skipped_only_where_nobody_listens(kind):
+    layer, x = kind(20, 30), torch.randn(3, 20, requires_grad=True)
+    y = layer(x)
+    grads = torch.autograd.grad(y.square().sum(), (x, *layer.parameters()))
+    with torch.no_grad():
+        assert torch.equal(layer(x), y)
+        with Listener() as listener:
+            assert torch.equal(layer(x), y)
+    assert OPS.sandwich.default in listener.seen
+    again = layer(x)
+    with Listener() as listener:
+        heard = torch.autograd.grad(again.square().sum(), (x, *layer.parameters()))
+    assert OPS.sandwich_backward.default in listener.seen
+    assert all(torch.equal(a, b) for a, b in zip(grads, heard, strict=True))
+
+
+@needs_extension
+@LAYERS
+def test_a_subclass_has_its_say(kind):
+    class Quiet(torch.Tensor):
+        pass
 
     layer, x = kind(20, 30), torch.randn(3, 20)
-    with_graph = layer(x).detach()
+    names = [layer(v).grad_fn.name() for v in (x, x.as_subclass(Quiet))]
+    assert names[0] == "SandwichBackward" != names[1]
+
+
+@needs_extension
+@LAYERS
+def test_views_with_a_pending_sign(kind):
+    layer = kind(16, 16)
+    x = torch.randn(4, 16, dtype=torch.cfloat).conj().imag
+    assert x.is_neg()
     with torch.no_grad():
-        assert torch.equal(layer(x), with_graph)
-        with Listener() as listener:
-            assert torch.equal(layer(x), with_graph)
-    assert torch.ops.learnable_wavelets.sandwich.default in listener.seen
+        assert torch.equal(layer(x), layer(x.resolve_neg()))
+    assert torch.equal(functional.fwht(x), functional.fwht(x.resolve_neg()))
+
+
+@needs_extension
+@LAYERS
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore:.*torch.jit.trace.*:DeprecationWarning")
+def test_a_trace_has_the_operator(kind):
+    layer, x = kind(16, 16).eval(), torch.randn(4, 16)
+    with torch.no_grad():
+        traced = torch.jit.trace(layer, (torch.randn(4, 16),))
+        assert torch.equal(traced(x), layer(x))
+
+
+@LAYERS
+@pytest.mark.parametrize("grad", [True, False])
+@pytest.mark.filterwarnings("ignore:`torch.jit.script`:DeprecationWarning")  # in torch's own forward mode
+def test_forward_mode(kind, grad):
+    layer, x, tangent = kind(16, 24), torch.randn(4, 16), torch.randn(4, 16)
+    with torch.set_grad_enabled(grad), forward_ad.dual_level():
+        y = forward_ad.unpack_dual(layer(forward_ad.make_dual(x, tangent)))
+    assert torch.allclose(y.tangent, tangent @ layer.to_dense().T, atol=1e-5)
+
+
+@LAYERS
+def test_batched_gradients(kind):
+    layer, x = kind(16, 24), torch.randn(4, 16, requires_grad=True)
+    rows = torch.randn(5, 4, 24)
+    y = layer(x)
+    (together,) = torch.autograd.grad(y, x, rows, is_grads_batched=True, retain_graph=True)
+    alone = [torch.autograd.grad(y, x, row, retain_graph=True)[0] for row in rows]
+    assert torch.allclose(together, torch.stack(alone), atol=1e-6)
+
+
+@LAYERS
+def test_compiled_gradients(kind):
+    layer, x = kind(16, 16), torch.randn(4, 16)
+    state = (dict(layer.named_parameters()), dict(layer.named_buffers()))
+
+    def loss(parameters, x):
+        return functional_call(layer, (parameters, state[1]), (x,)).square().sum()
+
+    eager = torch.func.grad(loss)(state[0], x)
+    compiled = torch.compile(torch.func.grad(loss), fullgraph=True, backend="aot_eager")(state[0], x)
+    assert all(torch.allclose(eager[name], compiled[name], atol=1e-5) for name in eager)
+
+
+@LAYERS
+def test_misaligned_memory(kind):
+    values = torch.randn(2, 16)
+    odd = torch.frombuffer(bytearray(b"." + values.numpy().tobytes()), dtype=torch.float32, offset=1).view(2, 16)
+    layer = kind(16, 16)
+    assert torch.equal(layer(odd), layer(values))
+    assert torch.equal(functional.fwht(odd), functional.fwht(values))

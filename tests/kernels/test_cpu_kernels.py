@@ -156,9 +156,24 @@ def test_the_extension_refuses_what_would_leave_its_memory():
     with pytest.raises(ValueError, match="perm"):
         cpu.sandwich_backward(arguments[0], *wrong, [True] * 9)
     with pytest.raises(ValueError, match="do not fit"):
-        cpu.sandwich(*arguments[:-1], 5)
+        cpu.sandwich(*arguments[:-2], "periodization", -1)
+    for place, name in enumerate(("diag_in", "permutation", "diag_mid", "diag_out", "bias", "dec_lo", "rec_hi"), 1):
+        place += 2 * (name == "rec_hi")
+        for bad in (arguments[place][..., :-1], arguments[place].half()):
+            wrong = arguments.copy()
+            wrong[place] = bad
+            if name != "dec_lo" or bad.dtype == torch.float16:  # its length says how many taps there are
+                with pytest.raises(ValueError, match=f"`{name}` must have [0-9]+ entries of torch"):
+                    cpu.sandwich(*wrong)
+                with pytest.raises(ValueError, match=f"`{name}` must have [0-9]+ entries of torch"):
+                    cpu.sandwich_backward(torch.zeros(3, 16), *wrong, [True] * 9)
+    with pytest.raises(ValueError, match=r"`grad` must have 48 entries of torch.float32 on cpu here, got 32 of"):
+        cpu.sandwich_backward(torch.zeros(2, 16), *arguments, [True] * 9)
     wrong = arguments.copy()
-    wrong[0], wrong[-3] = torch.zeros(3, 17), arguments[-3]._replace(in_features=17)
+    wrong[0] = torch.zeros(3, 17)
+    with pytest.raises(ValueError, match="`x` must have a last dimension of 16"):
+        cpu.sandwich(*wrong)
+    wrong[1], wrong[-3] = torch.zeros(17), arguments[-3]._replace(in_features=17)
     with pytest.raises(ValueError, match="more inputs"):
         cpu.sandwich(*wrong)
     with pytest.raises(ValueError, match="power of two"):
@@ -166,6 +181,8 @@ def test_the_extension_refuses_what_would_leave_its_memory():
     x, lo, hi = torch.zeros(3, 16), *arguments[6:8]
     with pytest.raises(ValueError, match="do not fit"):
         cpu.wavedec(x, lo[:3], hi[:3], 20, "zero", 1)
+    with pytest.raises(ValueError, match=r"`hi` must have 4 entries of torch.float32 on cpu here, got 2 of"):
+        cpu.wavedec(x, lo, hi[:2], 20, "zero", 1)
     with pytest.raises(ValueError, match="missing or not aligned"):
         _cpu.wavedec(0, x.data_ptr(), 3, 16, 1, 1, 4, lo.data_ptr(), hi.data_ptr(), 0, 1)
     with pytest.raises(ValueError, match="missing or not aligned"):

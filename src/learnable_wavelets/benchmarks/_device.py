@@ -8,6 +8,7 @@ import platform
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
 from itertools import repeat
 from pathlib import Path
 from time import perf_counter
@@ -93,7 +94,15 @@ def describe(device: torch.device) -> dict[str, Any]:
     if device.type == "cuda":
         about["gpu"] = torch.cuda.get_device_name(device)
         about["cuda"] = torch.version.cuda
+        about["triton"] = _version("triton")
     return about
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _cpu_model() -> str:

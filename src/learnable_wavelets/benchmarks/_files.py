@@ -28,9 +28,12 @@ def about(results: Results) -> str:
     """The machine in one line."""
     machine, settings = results["machine"], results["settings"]
     backend = settings["backend"] or f"automatic, of {', '.join(settings['backends'])}"
-    where = machine.get("gpu") or f"{machine['cpu']} ({machine['vectors']}), {machine['threads']} threads"
+    if "gpu" in machine:
+        where = f"{machine['gpu']}; triton {machine['triton']}"
+    else:
+        where = f"{machine['cpu']} ({machine['vectors']}), {machine['threads']} threads"
     line = f"{where}; torch {results['versions']['torch']}; backend: {backend}."
-    if settings["backends"] == ["reference"]:
+    if ("triton" if "gpu" in machine else "cpu") not in settings["backends"]:
         line += " No kernel is available here: the library's own times are of plain torch."
     return line
 

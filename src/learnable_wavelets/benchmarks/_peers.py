@@ -28,7 +28,7 @@ class Peer:
         make: from the module, the input and the settings, the call to time.
         read: its answer as one tensor, as ours would be.
         note: what differs from ours besides speed.
-        cpu_only: it takes numpy arrays.
+        only: the device type that it takes, if not every one.
         modes: the signal extensions it knows under pywt's names; empty where there are none.
     """
 
@@ -38,14 +38,14 @@ class Peer:
     make: Make
     read: Callable[[Any], Tensor]
     note: str
-    cpu_only: bool = False
+    only: str | None = None
     modes: tuple[str, ...] = ()
 
 
 def load(peer: Peer, device: torch.device) -> ModuleType | str:
     """The package, or in words why it cannot be measured."""
-    if peer.cpu_only and device.type != "cpu":
-        return "takes CPU arrays only"
+    if peer.only not in (None, device.type):
+        return f"takes {'CPU arrays' if peer.only == 'cpu' else 'CUDA tensors'} only"
     if peer_version(peer) is None:
         return "not installed"
     try:
@@ -80,6 +80,10 @@ def _hadamard_transform(module: ModuleType, x: Tensor) -> Call:
     return lambda: (module.hadamard_transform(x), root)
 
 
+def _fast_hadamard_transform(module: ModuleType, x: Tensor) -> Call:
+    return lambda: module.hadamard_transform(x)
+
+
 def _pywt(module: ModuleType, x: Tensor, wavelet: str, mode: str, level: int) -> Call:
     array, bank = x.numpy(), pywt.Wavelet(wavelet)
     return lambda: module.wavedec(array, bank, mode=mode, level=level)
@@ -103,15 +107,17 @@ def _read_bands(answer: tuple[Tensor, list[Tensor]]) -> Tensor:
 
 FWHT = (
     Peer("fht-cpu", "fht-cpu", "fht_cpu", _fht_cpu, torch.as_tensor,
-         "numpy; not normalised; into a new array, as ours", cpu_only=True),
+         "numpy; not normalised; into a new array, as ours", only="cpu"),
     Peer("fht-cpu, in place", "fht-cpu", "fht_cpu", _fht_cpu_inplace, torch.as_tensor,
-         "numpy; not normalised; overwrites its input: half the memory of ours", cpu_only=True),
+         "numpy; not normalised; overwrites its input: half the memory of ours", only="cpu"),
     Peer("hadamard-transform", "hadamard-transform", "hadamard_transform", _hadamard_transform,
          lambda answer: answer[0] * answer[1], "torch; normalised, ours is not here"),
+    Peer("fast-hadamard-transform", "fast-hadamard-transform", "fast_hadamard_transform", _fast_hadamard_transform,
+         torch.as_tensor, "CUDA; compiled at install; not normalised", only="cuda"),
 )  # fmt: skip
 WAVEDEC = (
     Peer("pywt", "PyWavelets", "pywt", _pywt, lambda answer: torch.cat([torch.as_tensor(c) for c in answer], dim=-1),
-         "numpy; one thread", cpu_only=True, modes=tuple(pywt.Modes.modes)),
+         "numpy; one thread", only="cpu", modes=tuple(pywt.Modes.modes)),
     Peer("ptwt", "ptwt", "ptwt", _ptwt, lambda answer: torch.cat(list(answer), dim=-1),
          "torch; no periodization (its periodic is another mode)",
          modes=("zero", "constant", "symmetric", "periodic", "reflect")),

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ..functional._arguments import check_dtype
 from ..functional._bank import FilterBank, WaveletLike
 from ..functional._losses import alias_cancellation_loss, check_alias, perfect_reconstruction_loss
-from ._base import WaveletFilter, read_start
+from ._base import WaveletFilter, held, read_start
 
 
 class LearnableWaveletFilter(WaveletFilter):
@@ -78,7 +78,7 @@ class LearnableWaveletFilter(WaveletFilter):
 
     @property
     def filter_bank(self) -> FilterBank:
-        return FilterBank(self.dec_lo, self.dec_hi, self.rec_lo, self.rec_hi)
+        return FilterBank(held(self, "dec_lo"), held(self, "dec_hi"), held(self, "rec_lo"), held(self, "rec_hi"))
 
     def losses(self) -> dict[str, Tensor]:
         bank = self.filter_bank

@@ -102,7 +102,6 @@ _Table: TypeAlias = tuple[_Filter, _Filter, _Filter, _Filter]
 WaveletLike: TypeAlias = "str | pywt.Wavelet | FilterBank | HasFilterBank"
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]  # PyWavelets is not for dynamo to trace
 def _named_filters(name: str) -> _Table:
     names = pywt.wavelist(kind="discrete")
     if name.lower() in pywt.wavelist(kind="continuous"):
@@ -110,6 +109,11 @@ def _named_filters(name: str) -> _Table:
     if name.lower() not in names:
         raise ValueError(f"`wavelet` must be one of {', '.join(names)}; got {name!r}")
     return _filters(pywt.Wavelet(name))
+
+
+# PyWavelets is not for dynamo to trace. What `torch.compiler.assume_constant_result` sets; that imports all of dynamo,
+# half of our import time, and with it Triton.
+_named_filters._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 def _filters(wavelet: pywt.Wavelet) -> _Table:

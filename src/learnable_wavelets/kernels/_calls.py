@@ -58,7 +58,7 @@ def sandwich(
     level: int,
 ) -> Tensor:
     """`reference.sandwich`; x may be of a half type beside float32 parameters, and then so is the result."""
-    if served_by_kernel(x, mode) and (x.dtype == diag_out.dtype or x.dtype == torch.bfloat16):
+    if served_by_kernel(x, mode) and (x.dtype == diag_out.dtype or x.dtype.itemsize == 2):
         return _operators.sandwich(  # type: ignore[no-any-return]
             x, diag_in, permutation, diag_mid, diag_out, bias, *bank, layout, mode, level
         )

@@ -17,16 +17,22 @@ from torch import Tensor
 from . import reference
 
 Kernel = Callable[..., Any]
-_PLAIN = (Tensor, torch.nn.Parameter)
+_PLAIN = frozenset((Tensor, torch.nn.Parameter))
 
 
 def nobody_looks(*tensors: Any) -> bool:
-    """Whether no compiler, mode, transform or tensor subclass would see an operator called on these."""
+    """Whether no compiler, tracer, mode, transform or tensor subclass would see an operator called on these.
+
+    Nor may a tensor be a view with its sign pending, which the dispatcher would make real first.
+    """
+    present = [t for t in tensors if t is not None]
     return (
         not torch.compiler.is_compiling()
         and torch._C._len_torch_dispatch_stack() == 0  # no mode that counts, fakes or traces
         and not torch._C._are_functorch_transforms_active()
-        and all(t is None or type(t) in _PLAIN for t in tensors)
+        and torch._C._get_tracing_state() is None
+        and _PLAIN.issuperset(map(type, present))  # by map: a loop here would cost as much as a kernel on one row
+        and not any(map(Tensor.is_neg, present))
     )
 
 
@@ -80,7 +86,7 @@ def differentiate(name: str, ctx: Any, grad: Tensor, backward: Kernel) -> tuple[
     places = _PLACES[name]
     needs = [bool(ctx.needs_input_grad[place]) for place in places]
     wanted = [place for place, needed in zip(places, needs, strict=True) if needed]
-    if torch.is_grad_enabled():  # create_graph=True: these gradients are to be differentiated once more
+    if torch.is_grad_enabled() or _is_batch(grad):  # create_graph=True: to be differentiated once more
         grads = _twin_gradients(name, inputs, wanted, grad)
     else:
         found = dict(zip(places, backward(grad, *inputs, needs), strict=True))
@@ -89,11 +95,18 @@ def differentiate(name: str, ctx: Any, grad: Tensor, backward: Kernel) -> tuple[
 
 
 def _twin_gradients(name: str, inputs: list[Any], wanted: list[int], grad: Tensor) -> dict[int, Tensor]:
-    leaves = [inputs[place] for place in wanted]
-    y = _TWINS[name](*inputs)
+    leaves, twice = [inputs[place] for place in wanted], torch.is_grad_enabled()
+    with torch.enable_grad():
+        y = _TWINS[name](*inputs)
     # at level 0 the filters have no effect: zeros
-    found = torch.autograd.grad(y, leaves, grad, create_graph=True, allow_unused=True, materialize_grads=True)
+    found = torch.autograd.grad(y, leaves, grad, create_graph=twice, allow_unused=True, materialize_grads=True)
     return dict(zip(wanted, found, strict=True))
+
+
+def _is_batch(tensor: Tensor) -> bool:
+    """Whether it stands for several, under `vmap` or `is_grads_batched=True`."""
+    functorch = torch._C._functorch
+    return functorch.is_legacy_batchedtensor(tensor) or functorch.is_batchedtensor(tensor)
 
 
 def register(name: str, backward: Kernel, library: torch.library.Library) -> None:
@@ -140,8 +153,10 @@ def direct(name: str, kernel: Kernel, kernel_backward: Kernel, backward: Kernel)
         def backward(ctx: Any, grad: Tensor) -> Any:
             return differentiate(name, ctx, grad, kernel_backward if nobody_looks(grad) else backward)
 
+    named: Any = type(name.capitalize(), (Direct,), {})  # what a user sees as `grad_fn` is its name and Backward
+
     def call(*inputs: Any) -> Any:
-        return Direct.apply(*inputs) if torch.is_grad_enabled() else kernel(*inputs)  # type: ignore[no-untyped-call]
+        return named.apply(*inputs) if torch.is_grad_enabled() else kernel(*inputs)
 
     return call
 

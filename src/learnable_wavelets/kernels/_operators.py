@@ -14,6 +14,8 @@ from torch import Tensor
 
 from . import _cpu_calls as _cpu
 from . import _derivatives, reference
+from . import _triton_calls as _triton
+from ._backend import kernel_for
 
 _NAMESPACE = "learnable_wavelets"
 _SANDWICH = (
@@ -69,8 +71,25 @@ _CPU: dict[str, Callable[..., Any]] = {
     "sandwich": _cpu.sandwich,
     "sandwich_backward": _cpu.sandwich_backward,
 }
-for _name, _kernel in _CPU.items():
-    _LIBRARY.impl(_name, _kernel, "CPU")  # type: ignore[no-untyped-call]
+
+
+# --- on the GPU
+
+
+def _by_device(name: str) -> Callable[..., Any]:
+    """Triton's kernel for CUDA, and under its interpreter for a CPU too where it is forced; else the C kernel."""
+
+    def kernel(*args: Any) -> Any:
+        x = args[0]
+        return (_triton.operator(name) if x.is_cuda or kernel_for(x) == "triton" else _CPU[name])(*args)
+
+    return kernel
+
+
+_KERNELS = {name: _by_device(name) for name in _CPU}
+for _name, _kernel in _KERNELS.items():
+    _LIBRARY.impl(_name, _kernel if _triton.INTERPRETED else _CPU[_name], "CPU")  # type: ignore[no-untyped-call]
+    _LIBRARY.impl(_name, _kernel, "CUDA")  # type: ignore[no-untyped-call]
 
 
 # --- shapes alone
@@ -116,11 +135,11 @@ def _callable(name: str) -> Callable[..., Any]:
     operator, tensors = getattr(_OPERATORS, name).default, _TENSORS[name]
     if name == "fwht":
         _derivatives.register_fwht(operator, _LIBRARY)
-        straight = _derivatives.direct_fwht(_CPU[name], operator)
+        straight = _derivatives.direct_fwht(_KERNELS[name], operator)
     else:
         backward = getattr(_OPERATORS, f"{name}_backward").default
         _derivatives.register(name, backward, _LIBRARY)
-        straight = _derivatives.direct(name, _CPU[name], _CPU[f"{name}_backward"], backward)
+        straight = _derivatives.direct(name, _KERNELS[name], _KERNELS[f"{name}_backward"], backward)
 
     def call(*inputs: Any) -> Any:
         return (straight if _derivatives.nobody_looks(*inputs[:tensors]) else operator)(*inputs)

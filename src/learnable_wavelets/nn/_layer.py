@@ -12,12 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout
 
+from ..filters._base import held
 from ..functional._arguments import check_int
 from ..functional._bank import FilterBank
 from ..functional._check import HALF_TYPES, compute_dtype
 from ..functional._multilevel import without_effect
 from ..kernels import _calls as kernels
 from ..kernels._layout import Layout
+from ._state import contents, misfits, permutation_problem, put_back, replace
 
 STARTS = ("ones", "signs", "gaussian")
 
@@ -123,7 +125,7 @@ class SandwichLayer(nn.Module, ABC):
         """`(..., in_features)` to `(..., out_features)`."""
         diagonals = self._drawn_diagonals()
         out_dtype = self._check_input(x, diagonals[2])
-        y = self._compute(x, diagonals, self.bias)
+        y = self._compute(x, diagonals, held(self, "bias"))
         return y if y.dtype == out_dtype else y.to(out_dtype)
 
     def to_dense(self) -> Tensor:
@@ -135,7 +137,7 @@ class SandwichLayer(nn.Module, ABC):
 
     def _drawn_diagonals(self) -> tuple[Tensor, Tensor, Tensor]:
         """B, G and S under dropout: one mask per call for the whole batch, as published."""
-        diagonals = (self.diag_in, self.diag_mid, self.diag_out)
+        diagonals = (held(self, "diag_in"), held(self, "diag_mid"), held(self, "diag_out"))
         if self.training and self.dropout:
             return tuple(dropout(d, self.dropout) for d in diagonals)  # type: ignore[return-value]
         return diagonals
@@ -152,9 +154,8 @@ class SandwichLayer(nn.Module, ABC):
             diag_in, diag_mid, diag_out = (d.float() for d in diagonals)
             bias = None if bias is None else bias.float()
         bank, mode, level = self._transform(x, banks)
-        filters = [f for f in bank if f is not None]
-        if level == 0 and filters:
-            diag_mid = without_effect(diag_mid, *filters)
+        if level == 0 and bank[0] is not None:  # a wavelet transform without a scale
+            diag_mid = without_effect(diag_mid, *(f for f in bank if f is not None))
         return Operands(diag_in, self.permutation, diag_mid, diag_out, bias, bank, self._layout, mode, level)
 
     def _check_input(self, x: Tensor, own: Tensor) -> torch.dtype:
@@ -180,28 +181,28 @@ class SandwichLayer(nn.Module, ABC):
         Loaded as part of a model, the layer refuses entries that do not fit as a whole too; that entries are missing
         or too many torch tells only after it has loaded the others, as for every module.
         """
-        before = [_contents(module) for module in self.modules()]
+        before = [contents(module) for module in self.modules()]
         try:
             return super().load_state_dict(state_dict, strict, assign)
         except BaseException:
-            for contents in before:
-                _put_back(*contents)
+            for part in before:
+                put_back(part)
             raise
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, metadata: Any, *args: Any) -> None:
         key, problems = f"{prefix}permutation", args[-1]
         assign = bool(metadata.get("assign_to_params_buffers", False))
         own = self.state_dict(prefix=prefix, keep_vars=True)
-        before, count, seen = _contents(self), len(problems), key in state_dict
-        problems.extend(_misfits(own, state_dict, key, assign))
+        before, count, seen = contents(self), len(problems), key in state_dict
+        problems.extend(misfits(own, state_dict, key, assign))
         if len(problems) > count:
-            _replace(state_dict, own)
+            replace(state_dict, own)
         super()._load_from_state_dict(state_dict, prefix, metadata, *args)
-        if not seen and key in state_dict and (wrong := _permutation_problem(key, self.permutation, assign)):
+        if not seen and key in state_dict and (wrong := permutation_problem(key, self.permutation, assign)):
             problems.append(wrong)  # a hook has renamed it since
         if len(problems) > count:
-            _put_back(*before)
-            _replace(state_dict, own)
+            put_back(before)
+            replace(state_dict, own)
 
     def extra_repr(self) -> str:
         text = f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
@@ -236,66 +237,3 @@ def _row_lengths(gaussian: Tensor, layout: Layout) -> Tensor:
     several = layout.wrap or layout.reduce  # outputs of several blocks add up
     shared = shared.square().mean().sqrt() if several else shared.repeat_interleave(layout.n)[: layout.out_features]
     return lengths.div(shared).to(gaussian.dtype)
-
-
-class _Contents(NamedTuple):
-    """The parameters and buffers of a module, objects and values."""
-
-    module: nn.Module
-    parameters: dict[str, nn.Parameter | None]
-    buffers: dict[str, Tensor | None]
-    values: dict[str, Tensor]
-
-
-def _contents(module: nn.Module) -> _Contents:
-    parameters, buffers = dict(module._parameters), dict(module._buffers)
-    values = {name: t.detach().clone() for name, t in {**parameters, **buffers}.items() if t is not None}
-    return _Contents(module, parameters, buffers, values)
-
-
-@torch.no_grad()
-def _put_back(
-    module: nn.Module,
-    parameters: dict[str, nn.Parameter | None],
-    buffers: dict[str, Tensor | None],
-    values: dict[str, Tensor],
-) -> None:
-    module._parameters.update(parameters)
-    module._buffers.update(buffers)
-    for name, tensor in {**parameters, **buffers}.items():
-        if tensor is not None:
-            tensor.copy_(values[name])
-
-
-def _replace(state_dict: dict[str, Any], own: Mapping[str, Tensor]) -> None:
-    """Torch loads what fits, the filter last: let what it loads be what is here already."""
-    state_dict.update({name: value for name, value in own.items() if name in state_dict})
-
-
-def _misfits(own: Mapping[str, Tensor], given: Mapping[str, Any], permutation: str, assign: bool) -> list[str]:
-    """The message of torch itself for every entry that does not fit, and one for indices that are no permutation."""
-    problems = []
-    for key in own.keys() & given.keys():
-        shape, new = own[key].shape, given[key]
-        if not isinstance(new, Tensor):
-            problems.append(f"expected torch.Tensor for {key} from checkpoint but received {type(new)}.")
-        elif new.shape != shape:
-            problems.append(
-                f"size mismatch for {key}: copying a param with shape {new.shape} from checkpoint, "
-                f"the shape in current model is {shape}."
-            )
-        elif key == permutation and (wrong := _permutation_problem(key, new, assign)):
-            problems.append(wrong)
-    return sorted(problems)
-
-
-def _permutation_problem(key: str, rows: Tensor, assign: bool) -> str | None:
-    if assign and rows.dtype != torch.int64:
-        return f"`{key}` must be of dtype torch.int64 to be assigned, got {rows.dtype}."
-    if rows.is_meta:
-        return None
-    last = rows.shape[-1] - 1
-    indices = torch.arange(last + 1, device=rows.device)
-    if rows.is_complex() or not bool((rows.sort(dim=-1).values == indices).all()):
-        return f"`{key}` must hold a permutation of 0 ... {last} in each row."
-    return None

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from ..filters import LearnableWaveletFilter, WaveletFilter
+from ..filters._base import held
 from ..functional._arguments import check_dtype, check_flag
 from ..functional._bank import WaveletLike
 from ..functional._check import check_device, check_mode, compute_dtype
@@ -136,11 +137,12 @@ class WaveletLinear(SandwichLayer):
         return float(coeffs.square().mean()), float(signal[:, : self._layout.n].square().mean())
 
     def _transform(self, x: Tensor, banks: Banks | None = None) -> tuple[kernels.Bank, str, int]:
-        made = None if banks is None else banks.get(self.filter)
-        bank = check_device(self.filter.filter_bank if made is None else made, x)
+        module = self.filter
+        made = None if banks is None else banks.get(module)
+        bank = check_device(module.filter_bank if made is None else made, x)
         if banks is not None:
-            banks[self.filter] = bank
-        dtype = compute_dtype(self.diag_out.dtype)
+            banks[module] = bank
+        dtype = compute_dtype(held(self, "diag_out").dtype)
         return bank if bank.dec_lo.dtype == dtype else bank.to(dtype=dtype), self.mode, self.level
 
     def _shares_transform(self, other: SandwichLayer) -> bool:
