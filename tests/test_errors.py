@@ -256,6 +256,8 @@ def test_waverec_of_two_batches(mode):
                 ValueError, match=r"`coeffs` must have equal dimensions beside axis -1, got shapes \[\("
             ):
                 waverec(coeffs, "db2", mode)
+    with pytest.raises(ValueError, match=r"beside axis -2, got shapes \[\(2, 16\), \(16,\)\]"):
+        waverec([x, x[0]], "db2", mode, axis=0)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

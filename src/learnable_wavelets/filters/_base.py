@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from itertools import chain
 from typing import Any, NamedTuple
 
 import pywt
@@ -48,7 +47,7 @@ class WaveletFilter(nn.Module, ABC):
 
     def losses(self) -> dict[str, Tensor]:
         """The terms of the wavelet loss by name; an exact bank's are true zeros, without a gradient."""
-        own = next(chain(self.parameters(), self.buffers()), None)
+        own = next(self.parameters(), None)
         zero = torch.zeros((), device=(self.filter_bank.dec_lo if own is None else own).device)
         return {"perfect_reconstruction": zero, "alias_cancellation": zero}
 

@@ -196,7 +196,7 @@ class SandwichLayer(nn.Module, ABC):
         before, count, seen = contents(self), len(problems), key in state_dict
         problems.extend(misfits(own, state_dict, key, assign))
         if len(problems) > count:
-            replace(state_dict, own)
+            replace(state_dict, own)  # or torch would tell of it once more
         super()._load_from_state_dict(state_dict, prefix, metadata, *args)
         if not seen and key in state_dict and (wrong := permutation_problem(key, self.permutation, assign)):
             problems.append(wrong)  # a hook has renamed it since
