@@ -1,0 +1,40 @@
+"""The published fault, repeated on purpose, to measure what it costs. Written from its description."""
+
+from itertools import pairwise
+
+import torch
+
+import learnable_wavelets as lw
+
+from ..kernels.reference import analyse, coeff_lengths, synthesise
+
+
+def wrong_slices(lengths: tuple[int, ...]) -> list[slice]:
+    """Where the published layer cuts its packed vector, finest scale first.
+
+    Each scale begins where the *length* of the previous one points and not where that one ends; so the first two are
+    right, the others overlap, and the tail of the vector is read by none.
+    """
+    starts = (0, *(previous for previous, _ in pairwise(lengths)))
+    return [slice(start, start + length) for start, length in zip(starts, lengths, strict=True)]
+
+
+class PublishedSlicing(lw.WaveletLinear):
+    """A square `WaveletLinear` that orders and cuts its coefficients as the published code does.
+
+    Finest details first and the approximation last, which alone would only rename the entries of the middle diagonal.
+    """
+
+    def _compute(
+        self, x: torch.Tensor, diagonals: tuple[torch.Tensor, torch.Tensor, torch.Tensor], bias: torch.Tensor | None
+    ) -> torch.Tensor:
+        diag_in, diag_mid, diag_out = diagonals
+        bank = self.filter.filter_bank
+        coeffs = analyse(x * diag_in, bank.dec_lo, bank.dec_hi, self.mode, self.level)
+        packed = torch.cat(coeffs[::-1], dim=-1)[..., self.permutation[0]] * diag_mid[0]
+        lengths = coeff_lengths(self.in_features, bank.taps, self.mode, self.level)[::-1]
+        pieces = [packed[..., piece] for piece in wrong_slices(lengths)]
+        signal = synthesise(pieces[::-1], bank.rec_lo, bank.rec_hi, self.mode)
+        assert signal is not None  # every scale is there
+        y = signal[..., : self.out_features] * diag_out
+        return y if bias is None else y + bias
