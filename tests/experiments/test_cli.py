@@ -47,8 +47,10 @@ def test_reproduce_writes_lines_records_table_and_pictures(
         (banks,) = record["filters"].values()
         assert banks["start"]["dec_lo"] != banks["learned"]["dec_lo"]
         assert (tmp_path / f"{record['run']}.png").exists()
-    assert len(records(tmp_path)) == 2
-    assert {path.name for path in tmp_path.glob("runs/*")} == {f"{r['run']}{e}" for r in records(tmp_path) for e in (".json", ".jsonl")}  # fmt: skip
+    names = [record["run"] for record in records(tmp_path)]
+    assert len(names) == 2
+    left = {name + end for name in names for end in (".json", ".jsonl")}
+    assert {path.name for path in tmp_path.glob("runs/*")} == left
     assert (tmp_path / "mnist-curves.png").exists()
 
 
