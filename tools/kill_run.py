@@ -45,13 +45,10 @@ def start(folder: Path, words: list[str], checkpoint_seconds: float) -> "subproc
 
 
 def newest_checkpoint(folder: Path) -> float:
-    times = [0.0]
-    for path in folder.glob("**/*.checkpoint"):
-        try:
-            times.append(path.stat().st_mtime)
-        except FileNotFoundError:  # its run has just finished
-            continue
-    return max(times)
+    try:
+        return max((path.stat().st_mtime for path in folder.glob("**/*.checkpoint")), default=0.0)
+    except FileNotFoundError:  # its run has just finished
+        return 0.0
 
 
 def kill_once(folder: Path, words: list[str], options: argparse.Namespace, chance: random.Random) -> bool:

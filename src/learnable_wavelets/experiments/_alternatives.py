@@ -85,6 +85,13 @@ def _orthogonal_circulant(n: int) -> torch.Tensor:
     return column
 
 
+class Nothing(nn.Module):
+    """Zeros: the recurrent matrix removed, so that gates and candidate see the input alone."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.zeros_like(x)
+
+
 class Sum(nn.Module):
     """The sum of layers over the square root of their number, so that the variance stays."""
 

@@ -17,11 +17,14 @@ class Characters(Task):
     """Inputs `(N, T)` and targets, the same shifted by one, as indices; the first `warm` predictions do not count.
 
     A step takes `batch` windows from random places of the training text, each from the state zero, as published.
+    `limit` is the number of batches of 128 windows that are looked at in an evaluation.
     """
 
     metrics = ("bpc", "accuracy")
 
-    def __init__(self, text: Text, batch: int, length: int, warm: int, device: torch.device) -> None:
+    def __init__(
+        self, text: Text, batch: int, length: int, warm: int, device: torch.device, limit: int | None = None
+    ) -> None:
         index = {character: i for i, character in enumerate(text.alphabet)}
         self.data, self.source, self.symbols = text.name, text.source, len(index)
         self._batch, self._length, self._warm, self._device = batch, length, warm, device
@@ -30,7 +33,7 @@ class Characters(Task):
         )
         if min(len(self._train), len(valid), len(test)) <= length:
             raise ValueError(f"each split of the text must be longer than {length} characters")
-        self._parts = {"validation": self._windows(valid), "test": self._windows(test)}
+        self._parts = {name: self._windows(part)[:limit] for name, part in (("validation", valid), ("test", test))}
         self.interval = -(-len(self._train) // (batch * (length - warm)))
 
     def batch(self, seed: int, step: int) -> Batch:

@@ -36,7 +36,8 @@ def command(experiment: Experiment) -> Callable[..., None]:
         "quick": experiment.quick,
         "paper": experiment.full,
     }
-    return make_command(reproduce, experiment.names, words, experiment.help, {"out": Path("results") / experiment.name})
+    defaults = {"out": Path("results") / experiment.name, **experiment.defaults}
+    return make_command(reproduce, experiment.names, words, experiment.help, defaults)
 
 
 def run_experiment(experiment: Experiment, values: dict[str, Any]) -> None:

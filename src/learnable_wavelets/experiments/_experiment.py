@@ -1,7 +1,7 @@
 """What an experiment is: data, a network by the name of its layer, a recipe by protocol; and its command."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -31,6 +31,8 @@ class Experiment:
     paper: PaperWavelet
     default_layers: tuple[str, ...] = ("wavelet",)
     options: tuple[str, ...] = ()
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """Defaults of options that differ from the usual ones."""
     quick: str = ""
     full: str = ""
     words: Callable[[str, Choices], tuple[str, ...]] = lambda layer, choices: ()

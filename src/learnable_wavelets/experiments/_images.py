@@ -109,6 +109,11 @@ def as_vectors(images: torch.Tensor) -> torch.Tensor:
     return F.pad(images, (2, 2, 2, 2), value=-MEAN / STD).flatten(1)
 
 
+def as_short_sequences(images: torch.Tensor) -> torch.Tensor:
+    """`(N, 196, 1)`: the mean of two by two pixels a step."""
+    return as_sequences(F.avg_pool2d(images.unsqueeze(1), 2).squeeze(1))
+
+
 def as_sequences(images: torch.Tensor) -> torch.Tensor:
     """`(N, 784, 1)`: one pixel a step."""
     return images.flatten(1).unsqueeze(-1)

@@ -6,6 +6,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+import learnable_wavelets as lw
+
+from ._published import Materialised
+
 
 class LeNet5(nn.Module):
     """Two convolutions with pooling, `layer` in the place of the big linear one, and a classifier: scores of 10 digits.
@@ -60,4 +64,68 @@ class Perceptron(nn.Module):
         for layer in self.hidden:
             x = self.dropout(torch.relu(layer(x)))
         scores: torch.Tensor = self.classifier(x)
+        return scores
+
+
+class Recurrent(nn.Module):
+    """A GRU in the form of the paper and a projection: `(N, T, inputs)` to `(N, T, outputs)`, or to the `last` alone.
+
+    Input matrices have a bias, recurrent ones have none; the reset gate acts before the product with the state.
+    """
+
+    def __init__(
+        self,
+        sizes: tuple[int, int, int],
+        factory: Callable[[int], nn.Module] | None,
+        gates: tuple[str, ...],
+        *,
+        last: bool = False,
+    ) -> None:
+        super().__init__()
+        inputs, hidden, outputs = sizes
+        self.last = last
+        self.gru = lw.nn.GRU(
+            inputs,
+            hidden,
+            batch_first=True,
+            recurrent_layer=lambda n, _, **options: factory(n) if factory else nn.Linear(n, n, **options),
+            gates=() if factory is None else gates,
+            reset_after=False,
+        )
+        self.projection = nn.Linear(hidden, outputs)
+
+    @property
+    def layers(self) -> list[nn.Module]:
+        return [self.gru.get_submodule(f"{gate}_l0") for gate in self.gru.gates]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for layer in self.layers:
+            if isinstance(layer, Materialised):
+                layer.refresh()
+        states, _ = self.gru(x)
+        outputs: torch.Tensor = self.projection(states[:, -1] if self.last else states)
+        return outputs
+
+
+class CharacterModel(nn.Module):
+    """Symbols as indices, embedded, through a `Recurrent`: `(N, T)` to scores `(N, T, symbols)`."""
+
+    def __init__(
+        self,
+        symbols: int,
+        embedded: int,
+        hidden: int,
+        factory: Callable[[int], nn.Module] | None,
+        gates: tuple[str, ...],
+    ) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(symbols, embedded)
+        self.recurrent = Recurrent((embedded, hidden, symbols), factory, gates)
+
+    @property
+    def layers(self) -> list[nn.Module]:
+        return self.recurrent.layers
+
+    def forward(self, index: torch.Tensor) -> torch.Tensor:
+        scores: torch.Tensor = self.recurrent(self.embedding(index))
         return scores

@@ -3,6 +3,8 @@
 from itertools import pairwise
 
 import torch
+from torch import nn
+from torch.nn import functional as F
 
 import learnable_wavelets as lw
 
@@ -25,6 +27,10 @@ class PublishedSlicing(lw.WaveletLinear):
     Finest details first and the approximation last, which alone would only rename the entries of the middle diagonal.
     """
 
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """`(..., in_features)` to `(..., out_features)`; its own, so that a GRU does not call the right kernel."""
+        return super().forward(x)
+
     def _compute(
         self, x: torch.Tensor, diagonals: tuple[torch.Tensor, torch.Tensor, torch.Tensor], bias: torch.Tensor | None
     ) -> torch.Tensor:
@@ -38,3 +44,21 @@ class PublishedSlicing(lw.WaveletLinear):
         assert signal is not None  # every scale is there
         y = signal[..., : self.out_features] * diag_out
         return y if bias is None else y + bias
+
+
+class Materialised(nn.Module):
+    """A layer applied as the matrix that it was at the last `refresh`: for the many steps of a sequence."""
+
+    def __init__(self, layer: PublishedSlicing) -> None:
+        super().__init__()
+        self.layer = layer
+        self._matrix: torch.Tensor | None = None
+
+    def refresh(self) -> None:
+        """Make the matrix, differentiable in the layer's parameters."""
+        self._matrix = self.layer.to_dense()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self._matrix is None:
+            raise RuntimeError("`refresh` must be called before the first step of a sequence")
+        return F.linear(x, self._matrix)

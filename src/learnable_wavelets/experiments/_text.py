@@ -14,7 +14,7 @@ SOTU_SHA256 = {
     "test": "63ac36bdc4ba432def042c28f7c3193e6d8a35e0e629ba633ba8f1ee8b2ba8e6",
 }
 SAMPLE_NAME = "sotu-sample.xz"
-SAMPLE_SHA256 = ""
+SAMPLE_SHA256 = "e67eab915ece04e67a08b5cc0c5260ecf61a25467ba2dbe748145bbbca821dc8"
 SEPARATOR = "\0"
 
 
