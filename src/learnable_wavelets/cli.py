@@ -38,7 +38,7 @@ def build_app() -> "typer.Typer":
     from .benchmarks import bench
     from .experiments import _report
     from .experiments._all import EXPERIMENTS
-    from .experiments._command import command
+    from .experiments._command import all_command, command
 
     app = typer.Typer(
         no_args_is_help=True,
@@ -49,6 +49,7 @@ def build_app() -> "typer.Typer":
     reproduce = typer.Typer(no_args_is_help=True, help="Repeat an experiment of the paper.")
     for experiment in EXPERIMENTS:
         reproduce.command(experiment.name)(command(experiment))
+    reproduce.command("all")(all_command(EXPERIMENTS))
     app.add_typer(reproduce, name="reproduce")
     app.command()(_report.table)
     app.command("bench")(bench.command)

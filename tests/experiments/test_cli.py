@@ -8,6 +8,7 @@ import pytest
 from learnable_wavelets import _command_line as _options
 from learnable_wavelets import cli
 from learnable_wavelets.experiments import _command, _layers, _trainer, mnist
+from learnable_wavelets.experiments._all import EXPERIMENTS
 from learnable_wavelets.experiments._experiment import cases, parse, parse_counts
 from learnable_wavelets.experiments._images import Images, as_maps
 from learnable_wavelets.experiments._options import Choices
@@ -105,6 +106,34 @@ def test_interrupt_leaves_whole_lines_and_resume_goes_on(
     assert whole["state_sha256"] == resumed["state_sha256"]
     assert whole["last"] == resumed["last"]
     assert not list(tmp_path.glob("cut/runs/*.checkpoint*"))
+
+
+def test_shootout_has_one_protocol(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(monkeypatch, "reproduce", "shootout", "--protocol", "ours", "--out", tmp_path) == 2
+    assert "--protocol" in capsys.readouterr().err
+
+
+def test_all_runs_every_experiment_into_its_own_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen = []
+    monkeypatch.setattr(_command, "run_experiment", lambda experiment, values: seen.append((experiment, values)))
+    assert command(monkeypatch, "reproduce", "all", "--layer", "dense,removed", "--out", tmp_path, "--seeds", 2) == 0
+    assert [experiment for experiment, _ in seen] == list(EXPERIMENTS)
+    for experiment, values in seen:
+        assert values["out"] == tmp_path / experiment.name
+        choices = parse(experiment, values)
+        assert choices.layer == ("dense", "removed")
+        assert choices.seeds == (0, 1)
+        assert choices.protocol == experiment.protocols[0]
+    assert seen[4][1]["gates"] == "reset,state"  # of sequential MNIST
+    assert command(monkeypatch, "reproduce", "all", "--layer", "circulant") == 2
+    assert (
+        "`layer` must be one of dense, fastfood, wavelet, wavelet-paper, diagonal, removed, all"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.usefixtures("small")

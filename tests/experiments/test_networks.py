@@ -101,8 +101,11 @@ def tasks(few) -> dict[str, Task]:
 FEW_LAYERS = {"sequential-mnist": ("wavelet",), "char-lm": ("dense", "wavelet")}
 
 
-@pytest.mark.parametrize("protocol", ["paper", "ours"])
-@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda experiment: experiment.name)
+@pytest.mark.parametrize(
+    ("experiment", "protocol"),
+    [(experiment, protocol) for experiment in EXPERIMENTS for protocol in experiment.protocols],
+    ids=lambda value: getattr(value, "name", value),
+)
 def test_a_few_steps_of_every_layer(experiment: Experiment, protocol: str, few) -> None:
     task = tasks(few)[experiment.name]
     layers = FEW_LAYERS.get(experiment.name, experiment.layers)

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from .._command_line import one_line_errors, parse_device, write_atomic
+from .._command_line import one_line_errors, parse_device, parse_names, write_atomic
 from . import _report
 from ._experiment import Case, Experiment, cases, parse
 from ._options import make_command
@@ -121,6 +121,7 @@ def _with_rate(progress: Progress, case: Case, keeping: Keeping, ranks: Ranks) -
         return case
     path = keeping.out / RATES
     rates: dict[str, float] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    ranks.wait()  # every process has read the file before one writes it again
     key = f"{case.layer} ({case.settings(case.network(0))}) {case.choices.protocol}"
     if case.choices.tune and not (keeping.resume and key in rates):
         rates[key] = _tune(progress, case, keeping, ranks)
@@ -142,3 +143,23 @@ def _tune(progress: Progress, case: Case, keeping: Keeping, ranks: Ranks) -> flo
         value = record["history"][-1]["choose"]
         values[rate] = float("inf") if value is None else value
     return min(values, key=lambda rate: values[rate])
+
+
+EVERY = ("layer", "seeds", "preset", "protocol", "epochs", "out", "resume", "checkpoint_seconds", "device", "threads")
+
+
+def all_command(experiments: tuple[Experiment, ...]) -> Callable[..., None]:
+    """`learnable-wavelets reproduce all`: one after the other, each into its own folder."""
+    shared = tuple(name for name in experiments[0].layers if all(name in other.layers for other in experiments))
+
+    def reproduce(**values: Any) -> None:
+        if values["layer"]:
+            with one_line_errors():
+                values["layer"] = list(parse_names("layer", values["layer"], shared))
+        for experiment in experiments:
+            own = {**experiment.defaults, **values, "out": values["out"] / experiment.name}
+            run_experiment(experiment, own)
+
+    words = {"layers": ", ".join(shared), "default": "each experiment's own", "quick": "short", "paper": "published"}
+    help = f"All of {', '.join(experiment.name for experiment in experiments)}, each into a folder below --out."
+    return make_command(reproduce, EVERY, words, help, {"out": Path("results")})

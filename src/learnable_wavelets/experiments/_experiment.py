@@ -33,6 +33,8 @@ class Experiment:
     options: tuple[str, ...] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict)
     """Defaults of options that differ from the usual ones."""
+    protocols: tuple[str, ...] = PROTOCOLS
+    """What `--protocol` chooses from; where there is one, there is no such option."""
     quick: str = ""
     full: str = ""
     words: Callable[[str, Choices], tuple[str, ...]] = lambda layer, choices: ()
@@ -43,7 +45,8 @@ class Experiment:
     @property
     def names(self) -> tuple[str, ...]:
         """All options of the command."""
-        return (*COMMON, *self.options)
+        left_out = {"protocol"} if len(self.protocols) == 1 else set()
+        return tuple(name for name in (*COMMON, *self.options) if name not in left_out)
 
     def layer_options(self, choices: Choices) -> LayerOptions:
         """The choices that concern the layer."""
@@ -120,7 +123,9 @@ def parse(experiment: Experiment, values: Mapping[str, Any]) -> Choices:
     given = dict(values)
     given["layer"] = parse_names("layer", list(given.get("layer") or experiment.default_layers), experiment.layers)
     given["seeds"] = parse_seeds(given.get("seeds", "1"))
-    for name, choices in (("preset", PRESETS), ("protocol", PROTOCOLS), ("combine", tuple(COMBINATIONS))):
+    if len(experiment.protocols) == 1:
+        given["protocol"] = experiment.protocols[0]
+    for name, choices in (("preset", PRESETS), ("protocol", experiment.protocols), ("combine", tuple(COMBINATIONS))):
         if name in given:
             parse_choice(name, given[name], choices)
     for name in ("depth", "blocks"):

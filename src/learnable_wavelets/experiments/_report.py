@@ -49,8 +49,9 @@ def screen_tables(rows: Sequence[Record]) -> Iterator[Table]:
         screen = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
         shown = [key for key in words[0] if key not in same and any(row[key] for row in words)]
         for key in shown:
-            heading = key.replace(" ", "\n", 1)
-            screen.add_column(heading, justify="left" if key == "layer" else "right", no_wrap=key != "layer")
+            first = key == "layer"
+            heading = key.replace(" ", "\n").replace("-", "-\n")
+            screen.add_column(heading, justify="left" if first else "right", no_wrap=not first)
         for row in words:
             screen.add_row(*(row[key] for key in shown))
         yield screen

@@ -59,4 +59,5 @@ EXPERIMENT = Experiment(
     quick=f"{QUICK_STEPS} steps",
     full=f"{EPOCHS} epochs",
     words=words,
+    protocols=("equal",),
 )
