@@ -1,12 +1,14 @@
 """Contract 10: the parameter counts of the paper's models, and checkpoints of O(n) bytes."""
 
 import io
+from collections.abc import Callable
 
 import pytest
 import torch
 from torch import nn
 
 from learnable_wavelets import Fastfood, LearnableWaveletFilter, WaveletLinear
+from learnable_wavelets.nn import GRU
 
 
 def wavelet(n: int, level: int, name: str = "haar", taps: int = 6) -> WaveletLinear:
@@ -25,13 +27,85 @@ def lenet(channels: int, layer: nn.Module) -> list[nn.Module]:
     return [nn.Conv2d(1, 20, 5), nn.Conv2d(20, channels, 5), layer, nn.Linear(16 * channels, 10)]
 
 
-def gru(inputs: int, hidden: int, outputs: int, *state: nn.Module) -> list[nn.Module]:
-    """Three input matrices with bias, the given state matrices, a projection."""
-    return [*(nn.Linear(inputs, hidden) for _ in range(3)), *state, nn.Linear(hidden, outputs)]
+def gru(inputs: int, hidden: int, outputs: int, layer: Callable[[int], nn.Module], *gates: str) -> list[nn.Module]:
+    """A GRU in the form of the paper, all gates compressed if none is named, and a projection."""
+
+    def factory(n: int, m: int, bias: bool, device: None, dtype: None) -> nn.Module:
+        assert (n, m, bias) == (hidden, hidden, False)
+        return layer(n)
+
+    recurrent = GRU(inputs, hidden, recurrent_layer=factory, gates=gates or None, reset_after=False)
+    x = torch.randn(2, 1, inputs)
+    assert recurrent(x)[0].shape == (2, 1, hidden)
+    return [recurrent, nn.Linear(hidden, outputs)]
+
+
+def dense_gru(inputs: int, hidden: int, outputs: int) -> list[nn.Module]:
+    return [GRU(inputs, hidden, gates=(), reset_after=False), nn.Linear(hidden, outputs)]
 
 
 def db6(n: int, level: int) -> WaveletLinear:
     return wavelet(n, level, "db6", 12)
+
+
+def haar4(n: int) -> WaveletLinear:
+    return wavelet(n, 4)
+
+
+def haar8(n: int) -> WaveletLinear:
+    return wavelet(n, 8)
+
+
+def db6_4(n: int) -> WaveletLinear:
+    return db6(n, 4)
+
+
+def db6_8(n: int) -> WaveletLinear:
+    return db6(n, 8)
+
+
+ONE, TWO = [("reset",), ("update",), ("state",)], [("reset", "update"), ("reset", "state"), ("update", "state")]
+GRUS = {  # inputs, hidden, outputs; layer; one matrix, two, all three
+    "adding": ((2, 512, 1), haar4, (530_986, 270_419, 9_852)),
+    "adding, logs": ((2, 512, 1), haar8, (531_002, 270_451, 9_900)),
+    "memory": ((10, 512, 10), haar4, (547_891, 287_324, 26_757)),
+    "memory, logs": ((10, 512, 10), haar8, (547_907, 287_356, 26_805)),
+    "sequential MNIST, as run": ((1, 64, 10), db6_4, (9_508, 5_694, 1_880)),
+    "sequential MNIST, as intended": ((1, 64, 10), haar4, (9_459, 5_596, 1_733)),
+    "sequential MNIST, log": ((1, 58, 10), db6_8, (7_971, 4_912, 1_853)),
+}
+
+
+@pytest.mark.parametrize("name", GRUS)
+def test_recurrent_models_of_the_paper(name):
+    sizes, layer, (one, two, full) = GRUS[name]
+    assert {count(*gru(*sizes, layer, *gates)) for gates in ONE} == {one}
+    assert {count(*gru(*sizes, layer, *gates)) for gates in TWO} == {two}
+    assert count(*gru(*sizes, layer)) == full
+
+
+@pytest.mark.parametrize(
+    ("sizes", "dense", "fast"),
+    [
+        ((2, 512, 1), 791_553, 9_729),
+        ((10, 512, 10), 808_458, 26_634),
+        ((1, 64, 10), 13_322, 1_610),
+        ((1, 58, 10), 11_030, None),
+    ],
+)
+def test_recurrent_baselines_of_the_paper(sizes, dense, fast):
+    assert count(*dense_gru(*sizes)) == dense
+    if fast is not None:  # the published one takes powers of two
+        assert count(*gru(*sizes, fastfood)) == fast
+
+
+def test_characters_of_the_paper():
+    embedding, sizes = nn.Embedding(49, 100), (100, 512, 49)
+    assert count(embedding, *dense_gru(*sizes)) == 971_605
+    assert count(embedding, *gru(*sizes, haar4, "state")) == 711_038
+    assert count(embedding, *gru(*sizes, haar4, "state", "reset")) == 450_471
+    assert count(embedding, *gru(*sizes, haar4)) == 189_904
+    assert count(embedding, *gru(*sizes, fastfood)) == 189_781
 
 
 @pytest.mark.parametrize(
@@ -41,16 +115,6 @@ def db6(n: int, level: int) -> WaveletLinear:
         (lenet(64, wavelet(1024, 6)), 45_955),
         (lenet(64, fastfood(1024)), 45_906),
         ([*lenet(50, nn.Linear(800, 500))[:3], nn.Linear(500, 10)], 431_080),
-        (gru(2, 512, 1, *(wavelet(512, 8) for _ in range(3))), 9_900),
-        (gru(2, 512, 1, *(wavelet(512, 4) for _ in range(3))), 9_852),
-        (gru(2, 512, 1, *(fastfood(512) for _ in range(3))), 9_729),
-        (gru(10, 512, 10, *(wavelet(512, 4) for _ in range(3))), 26_757),
-        (gru(10, 512, 10, *(wavelet(512, 8) for _ in range(3))), 26_805),
-        (gru(1, 58, 10, db6(58, 8), db6(58, 8), nn.Linear(58, 58, bias=False)), 4_912),
-        (gru(1, 58, 10, *(db6(58, 8) for _ in range(3))), 1_853),
-        (gru(1, 64, 10, *(db6(64, 4) for _ in range(3))), 1_880),
-        (gru(1, 64, 10, *(wavelet(64, 4) for _ in range(3))), 1_733),
-        (gru(1, 64, 10, *(fastfood(64) for _ in range(3))), 1_610),
     ],
 )
 def test_models_of_the_paper(modules, expected):

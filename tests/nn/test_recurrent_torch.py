@@ -264,3 +264,11 @@ def test_factories_may_be_partial():
     layer = lwnn.GRU(INPUT, 16, recurrent_layer=partial(lwnn.WaveletLinear, wavelet="db6"), gates=["update"])
     assert layer.gates == ("update",)
     assert len(layer.update_l0.filter) == 12
+
+
+def test_gates_in_any_order():
+    ours, theirs = pair("GRU", ["state", "reset", "state"])
+    assert ours.gates == ("reset", "state")
+    copy_weights(ours, theirs)
+    x = signal(6, 4, INPUT)
+    assert_same(ours(x)[0], theirs(x)[0])

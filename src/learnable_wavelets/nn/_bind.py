@@ -4,32 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial, reduce
-from typing import TypeGuard
+from typing import NamedTuple, TypeGuard
 
 import torch
 from torch import Tensor, nn
 
 from ..kernels import _calls as kernels
 from ..kernels._layout import Layout
-from ._layer import Operands, SandwichLayer
+from ._layer import Banks, Operands, SandwichLayer
 
 Function = Callable[[Tensor], Tensor]
 
 
-def bind(module: nn.Module, like: Tensor) -> Function:
-    """`module` as it is now, as a function of inputs with the device of `like`, which it does not check again.
+class Once(NamedTuple):
+    """What the cells of a sequence have in common."""
+
+    like: Tensor
+    """A tensor with the dtype and on the device of the inputs."""
+    banks: Banks
+    """The filter banks that are made already."""
+
+
+def bind(module: nn.Module, once: Once) -> Function:
+    """`module` as it is now, as a function.
 
     The filters of a sandwich are materialised and its dropout masks drawn here. Other modules, and those with hooks or
     with a `forward` of their own, are called as they are.
     """
     if type(module) is nn.Sequential and not _has_hooks(module):
-        return partial(_chain, [bind(part, like) for part in module])
+        return partial(_chain, [bind(part, once) for part in module])
     if not _is_plain(module):
         return module
-    return partial(_apply, operands=_operands(module, like))
+    return partial(_apply, operands=_operands(module, once))
 
 
-def bind_together(modules: Sequence[nn.Module], like: Tensor) -> list[tuple[list[int], Function]]:
+def bind_together(modules: Sequence[nn.Module], once: Once) -> list[tuple[list[int], Function]]:
     """Functions that apply all modules to the same input, each with the indices of those whose outputs it concatenates.
 
     Square sandwiches with the same transform are blocks of one wide sandwich: a single call of the kernel.
@@ -41,13 +50,13 @@ def bind_together(modules: Sequence[nn.Module], like: Tensor) -> list[tuple[list
             groups.append([index])
         else:
             group.append(index)
-    return [(group, _bind_group([modules[index] for index in group], like)) for group in groups]
+    return [(group, _bind_group([modules[index] for index in group], once)) for group in groups]
 
 
-def _bind_group(modules: list[nn.Module], like: Tensor) -> Function:
+def _bind_group(modules: list[nn.Module], once: Once) -> Function:
     if len(modules) == 1:
-        return bind(modules[0], like)
-    parts = [_operands(module, like) for module in modules if isinstance(module, SandwichLayer)]
+        return bind(modules[0], once)
+    parts = [_operands(module, once) for module in modules if isinstance(module, SandwichLayer)]
     first = parts[0]
     n = first.layout.n
     biases = [part.bias for part in parts if part.bias is not None]
@@ -86,11 +95,15 @@ def _has_hooks(module: nn.Module) -> bool:
     return any(len(found) > 0 for found in hooks)
 
 
-def _operands(module: SandwichLayer, like: Tensor) -> Operands:
-    return module._operands(like, module._drawn_diagonals(), module.bias)
+def _operands(module: SandwichLayer, once: Once) -> Operands:
+    module._check_input(once.like.new_empty((0, module.in_features)))
+    return module._operands(once.like, module._drawn_diagonals(), module.bias, once.banks)
 
 
 def _apply(x: Tensor, operands: Operands) -> Tensor:
+    width = operands.layout.in_features
+    if x.shape[-1] != width:  # the kernels trust their input
+        raise ValueError(f"`x` must have a last dimension of {width}, got shape {tuple(x.shape)}")
     return kernels.sandwich(x, *operands)
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..kernels import _calls as kernels
 from ..kernels._layout import wide_blocks
-from ._layer import SandwichLayer, check_dropout, check_size
+from ._layer import Banks, SandwichLayer, check_dropout, check_size
 
 
 class Fastfood(SandwichLayer):
@@ -81,7 +81,7 @@ class Fastfood(SandwichLayer):
         """As for every sandwich; the default is `ones` for an adaptive layer and `gaussian` for a fixed one."""
         super().reset_parameters(start or ("ones" if self.adaptive else "gaussian"))
 
-    def _transform(self, x: Tensor) -> tuple[kernels.Bank, str, int]:
+    def _transform(self, x: Tensor, banks: Banks | None = None) -> tuple[kernels.Bank, str, int]:
         return (None, None, None, None), "hadamard", 0
 
     def extra_repr(self) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ._bind import Once
 from ._linear import WaveletLinear
 from ._recurrent import Cell, Gated, Inputs, LayerFactory, State, Step, check_flag
 from ._sequence import Recurrent
@@ -17,9 +18,9 @@ class _GRUStep(Gated):
     GATES = ("reset", "update", "state")
     reset_after: bool
 
-    def _step(self, suffix: str, like: Tensor) -> Step:
+    def _step(self, suffix: str, once: Once) -> Step:
         if self.reset_after:
-            products = self._products(suffix, self.GATES, like)
+            products = self._products(suffix, self.GATES, once)
 
             def step(inputs: Inputs, states: State) -> State:
                 (h,) = states
@@ -30,7 +31,7 @@ class _GRUStep(Gated):
 
             return step
 
-        gates, candidate = (self._products(suffix, names, like) for names in (self.GATES[:2], self.GATES[2:]))
+        gates, candidate = (self._products(suffix, names, once) for names in (self.GATES[:2], self.GATES[2:]))
 
         def published_step(inputs: Inputs, states: State) -> State:
             (h,) = states
@@ -110,8 +111,9 @@ class GRU(_GRUStep, Recurrent):
         True
 
     Notes:
-        Once per call and cell, not per step: input products (one for the whole sequence), filter banks, and the
-        dropout masks of the diagonals. The paper draws new masks at each step; `GRUCell` in a loop does that.
+        Once per call, not per step: the input products, the filter banks (one that several matrices share is made
+        once) and the dropout masks of the diagonals. The paper draws new masks at each step; so does `GRUCell` in a
+        loop.
         Hooks on the modules in place of a matrix are honoured, but then their filters are made at every step.
         Under autocast products may be of the half type; states and outputs keep the dtype of the parameters.
         A compressed matrix starts orthogonal, which keeps the length of the state; a dense one starts at about 0.58
@@ -119,7 +121,8 @@ class GRU(_GRUStep, Recurrent):
 
     References:
         Cho et al., 2014, [arXiv 1406.1078](https://arxiv.org/abs/1406.1078). Compressed: Wolter, Lin and Yao, 2020,
-        [arXiv 2004.09569](https://arxiv.org/abs/2004.09569).
+        [arXiv 2004.09569](https://arxiv.org/abs/2004.09569). One dropout mask per sequence: Gal and Ghahramani, 2016,
+        [arXiv 1512.05287](https://arxiv.org/abs/1512.05287).
     """
 
     def __init__(

@@ -11,11 +11,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout
 
+from ..functional._bank import FilterBank
 from ..functional._check import HALF_TYPES, compute_dtype
 from ..kernels import _calls as kernels
 from ..kernels._layout import Layout
 
 STARTS = ("ones", "signs", "gaussian")
+
+Banks = dict[nn.Module, FilterBank]  # made already, by the module that makes them
 
 
 class Operands(NamedTuple):
@@ -66,7 +69,7 @@ class SandwichLayer(nn.Module, ABC):
         self.bias = nn.Parameter(torch.empty(self.out_features, device=device, dtype=dtype)) if bias else None
 
     @abstractmethod
-    def _transform(self, x: Tensor) -> tuple[kernels.Bank, str, int]:
+    def _transform(self, x: Tensor, banks: Banks | None = None) -> tuple[kernels.Bank, str, int]:
         """The filters in the dtype in which x is computed (none for Hadamard), the mode and the level."""
 
     def _shares_transform(self, other: SandwichLayer) -> bool:
@@ -135,13 +138,15 @@ class SandwichLayer(nn.Module, ABC):
     def _compute(self, x: Tensor, diagonals: tuple[Tensor, Tensor, Tensor], bias: Tensor | None) -> Tensor:
         return kernels.sandwich(x, *self._operands(x, diagonals, bias))
 
-    def _operands(self, x: Tensor, diagonals: tuple[Tensor, Tensor, Tensor], bias: Tensor | None) -> Operands:
-        """What `kernels.sandwich` takes beside an x like this one; the filter bank is made here."""
+    def _operands(
+        self, x: Tensor, diagonals: tuple[Tensor, Tensor, Tensor], bias: Tensor | None, banks: Banks | None = None
+    ) -> Operands:
+        """What `kernels.sandwich` takes beside an x like this one; the filter bank is made here, if not in `banks`."""
         diag_in, diag_mid, diag_out = diagonals
         if diag_out.dtype in HALF_TYPES:
             diag_in, diag_mid, diag_out = (d.float() for d in diagonals)
             bias = None if bias is None else bias.float()
-        bank, mode, level = self._transform(x)
+        bank, mode, level = self._transform(x, banks)
         return Operands(diag_in, self.permutation, diag_mid, diag_out, bias, bank, self._layout, mode, level)
 
     def _check_input(self, x: Tensor) -> torch.dtype:

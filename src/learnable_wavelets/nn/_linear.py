@@ -17,7 +17,7 @@ from ..functional._multilevel import check_level, deepest_level, useful_level
 from ..kernels import _calls as kernels
 from ..kernels._layout import Layout, narrow_blocks, wide_blocks
 from ..kernels.reference import analyse, coeff_lengths, synthesise
-from ._layer import SandwichLayer, check_dropout, check_size
+from ._layer import Banks, SandwichLayer, check_dropout, check_size
 
 _PROBES = 256  # noise vectors: the variance at the start is then within some per cent of 1
 _ORTHONORMAL = 1e-6
@@ -126,8 +126,11 @@ class WaveletLinear(SandwichLayer):
         assert signal is not None  # every coefficient is there
         return float(coeffs.square().mean()), float(signal[:, : self._layout.n].square().mean())
 
-    def _transform(self, x: Tensor) -> tuple[kernels.Bank, str, int]:
-        bank = check_device(self.filter.filter_bank, x)
+    def _transform(self, x: Tensor, banks: Banks | None = None) -> tuple[kernels.Bank, str, int]:
+        made = None if banks is None else banks.get(self.filter)
+        bank = check_device(self.filter.filter_bank if made is None else made, x)
+        if banks is not None:
+            banks[self.filter] = bank
         dtype = compute_dtype(self.diag_out.dtype)
         return bank if bank.dec_lo.dtype == dtype else bank.to(dtype=dtype), self.mode, self.level
 

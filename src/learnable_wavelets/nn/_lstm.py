@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ._bind import Once
 from ._linear import WaveletLinear
 from ._recurrent import Cell, Gated, Inputs, LayerFactory, State, Step
 from ._sequence import Recurrent
@@ -17,8 +18,8 @@ class _LSTMStep(Gated):
     GATES = ("input", "forget", "cell", "output")
     STATES = 2
 
-    def _step(self, suffix: str, like: Tensor) -> Step:
-        products = self._products(suffix, self.GATES, like)
+    def _step(self, suffix: str, once: Once) -> Step:
+        products = self._products(suffix, self.GATES, once)
 
         def step(inputs: Inputs, states: State) -> State:
             h, c = states
@@ -72,7 +73,7 @@ class LSTM(_LSTMStep, Recurrent):
         >>> output.shape, c_n.shape
         (torch.Size([20, 8, 512]), torch.Size([1, 8, 512]))
         >>> [sum(p.numel() for p in rnn.parameters()) for rnn in (layer, torch.nn.LSTM(10, 512))]
-        [293424, 1073152]
+        [291376, 1073152]
 
     Notes:
         As for `GRU`. With `gates=()` it has the parameters of `nn.LSTM`, under the same names. `proj_size` of `nn.LSTM`

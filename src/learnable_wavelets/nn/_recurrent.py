@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from ._bind import bind_together
+from ._bind import Once, bind_together
 from ._layer import check_size
 
 LayerFactory = Callable[..., nn.Module]
@@ -82,25 +82,19 @@ class Gated(nn.Module, ABC):
             parameter.uniform_(-bound, bound)
 
     @abstractmethod
-    def _step(self, suffix: str, like: Tensor) -> Step:
+    def _step(self, suffix: str, once: Once) -> Step:
         """The step of a cell as a function, with filters and dropout masks as they are now."""
-
-    def _parameter(self, name: str) -> Tensor | None:
-        return getattr(self, name)  # type: ignore[no-any-return]
 
     @property
     def _own(self) -> Tensor:
         """The parameter that decides device and dtype; by name, for the replicas of DataParallel list none."""
         return getattr(self, self._FIRST)  # type: ignore[no-any-return]
 
-    def _project(self, x: Tensor, suffix: str) -> Inputs:
-        """What x contributes to each gate, for all rows in one product."""
-        weight, bias = self._parameter("weight_ih" + suffix), self._parameter("bias_ih" + suffix)
-        assert weight is not None  # every cell has one
-        # under autocast the product is of a half type, the states are not
-        return linear(x, weight, bias).to(weight.dtype).chunk(len(self.GATES), dim=-1)
+    def _input_weights(self, suffix: str) -> tuple[Tensor, Tensor | None]:
+        """The input matrices of all gates, one below the other, and their biases."""
+        return getattr(self, "weight_ih" + suffix), getattr(self, "bias_ih" + suffix)
 
-    def _products(self, suffix: str, gates: tuple[str, ...], like: Tensor) -> Callable[[Tensor], list[Tensor]]:
+    def _products(self, suffix: str, gates: tuple[str, ...], once: Once) -> Callable[[Tensor], list[Tensor]]:
         """A function of h: its products with the recurrent matrices of these gates, in their order."""
         parts: list[tuple[list[int], Callable[[Tensor], Tensor]]] = []
         dense = [index for index, gate in enumerate(gates) if gate in self._dense]
@@ -108,21 +102,25 @@ class Gated(nn.Module, ABC):
             parts.append((dense, self._dense_product(suffix, [gates[index] for index in dense])))
         made = [index for index, gate in enumerate(gates) if gate in self.gates]
         modules = [self.get_submodule(gates[index] + suffix) for index in made]
-        parts += [([made[i] for i in group], function) for group, function in bind_together(modules, like)]
+        parts += [([made[i] for i in group], function) for group, function in bind_together(modules, once)]
 
         def products(h: Tensor) -> list[Tensor]:
             found: dict[int, Tensor] = {}
             for indices, function in parts:
-                y = function(h).to(h.dtype)
-                found.update(zip(indices, y.chunk(len(indices), dim=-1), strict=True))
+                y = function(h)
+                if y.shape[-1] != len(indices) * h.shape[-1]:
+                    expected = f"{len(indices) * h.shape[-1]} outputs from {h.shape[-1]} inputs"
+                    raise ValueError(f"`recurrent_layer` must make layers with {expected}, got {y.shape[-1]}")
+                # a chunk of the whole would cost a copy in the backward pass
+                found.update(zip(indices, y.chunk(len(indices), dim=-1) if len(indices) > 1 else (y,), strict=True))
             return [found[index] for index in range(len(gates))]
 
         return products
 
     def _dense_product(self, suffix: str, gates: list[str]) -> Callable[[Tensor], Tensor]:
         """One product for several dense gates, whose rows lie one after the other."""
-        weight, bias = self._parameter("weight_hh" + suffix), self._parameter("bias_hh" + suffix)
-        assert weight is not None  # there are dense gates
+        weight: Tensor = getattr(self, "weight_hh" + suffix)
+        bias: Tensor | None = getattr(self, "bias_hh" + suffix)
         if len(gates) < len(self._dense):
             start, length = self._dense.index(gates[0]) * self.hidden_size, len(gates) * self.hidden_size
             weight = weight.narrow(0, start, length)
@@ -190,7 +188,10 @@ class Cell(Gated):
             expected = f"1-D (unbatched) or 2-D with a last dimension of {self.input_size}"
             raise ValueError(f"`input` must be {expected}, got shape {tuple(x.shape)}")
         state = self._read_state(hx, (*x.shape[:-1], self.hidden_size))
-        return self._step("", x)(self._project(x, ""), state)
+        weight, bias = self._input_weights("")
+        # under autocast products are of a half type; added to this one, none of them makes the states so
+        inputs = linear(x, weight, bias).to(weight.dtype).chunk(len(self.GATES), dim=-1)
+        return self._step("", Once(state[0], {}))(inputs, state)
 
 
 def check_flag(name: str, value: bool) -> bool:

@@ -9,8 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.functional import dropout as drop
+from torch.nn.functional import linear
 from torch.nn.utils.rnn import PackedSequence
 
+from ._bind import Once
 from ._layer import check_dropout, check_size
 from ._recurrent import Gated, Inputs, LayerFactory, State, Step, check_flag
 
@@ -101,18 +103,31 @@ class Recurrent(Gated):
         """All layers on rows ordered by step, `sizes[t]` of them at step t; the states are `(cells, batch, hidden)`."""
         starts = list(zip(*(s.unbind() for s in state), strict=True))
         ends: list[State] = []
+        once = Once(state[0], {})
         for layer in range(self.num_layers):
             if layer and self.dropout and self.training:
                 x = drop(x, self.dropout)
             outputs = []
             for reverse, suffix in enumerate(self._suffixes(layer)):
-                gates = [torch.split(part, sizes) for part in self._project(x, suffix)]
-                inputs = list(zip(*gates, strict=True))
-                y, end = scan(self._step(suffix, x), inputs, starts[len(ends)], reverse=bool(reverse))
+                y, end = scan(
+                    self._step(suffix, once), self._inputs(x, sizes, suffix), starts[len(ends)], reverse=bool(reverse)
+                )
                 outputs.append(y)
                 ends.append(end)
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
         return x, tuple(torch.stack(list(states)) for states in zip(*ends, strict=True))
+
+    def _inputs(self, x: Tensor, sizes: list[int], suffix: str) -> list[Inputs]:
+        """What x contributes to the gates, by step: products of the whole sequence.
+
+        One for each gate: the gradient of a product for all gates would be put together in one more copy.
+        """
+        weight, bias = self._input_weights(suffix)
+        count = len(self.GATES)
+        biases = (None,) * count if bias is None else bias.chunk(count)
+        # under autocast products are of a half type; added to these, none of them makes the states so
+        gates = [linear(x, w, b).to(weight.dtype) for w, b in zip(weight.chunk(count), biases, strict=True)]
+        return list(zip(*(torch.split(gate, sizes) for gate in gates), strict=True))
 
     def extra_repr(self) -> str:
         text = super().extra_repr()
