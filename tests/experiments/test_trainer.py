@@ -1,6 +1,7 @@
 """The engine: what a step does, what an epoch reports, and that a run goes on to the same bits."""
 
 import math
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -210,14 +211,17 @@ def test_interrupted_checkpoint_keeps_the_old_one(
     old = (tmp_path / "c").read_bytes()
     run(trainer, 1)
 
-    def interrupted(state: object, file) -> None:
-        file.write(b"half")
+    def interrupted(*arguments: object) -> None:
+        if hasattr(arguments[1], "write"):
+            arguments[1].write(b"half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(torch, "save", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        checkpoint.save(trainer)
-    assert (tmp_path / "c").read_bytes() == old
+    for module, name in ((torch, "save"), (os, "replace")):
+        with monkeypatch.context() as patched:
+            patched.setattr(module, name, interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                checkpoint.save(trainer)
+        assert (tmp_path / "c").read_bytes() == old
     checkpoint.remove()
     assert list(tmp_path.iterdir()) == []
 

@@ -38,9 +38,7 @@ class Ranks(NamedTuple):
 
     def wrap(self, network: nn.Module) -> nn.Module:
         """`network` such that gradients are averaged over the processes."""
-        if self.world == 1:
-            return network
-        return DistributedDataParallel(network, broadcast_buffers=False)  # permutations do not change
+        return network if self.world == 1 else DistributedDataParallel(network)
 
 
 ALONE = Ranks()
