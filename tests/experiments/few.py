@@ -3,13 +3,19 @@
 from learnable_wavelets import cli
 from learnable_wavelets.experiments import _data, mnist
 
-if __name__ == "__main__":
+
+def little() -> _data.Mnist:
+    """Four batches for training, the last with an odd number of images."""
     sample = _data.load_mnist("sample")
-    few = sample._replace(
+    return sample._replace(
         train_images=sample.train_images[:231],
         train_labels=sample.train_labels[:231],
         test_images=sample.test_images[:100],
         test_labels=sample.test_labels[:100],
     )
-    mnist.load_mnist = lambda data: few
+
+
+if __name__ == "__main__":
+    data = little()
+    mnist.load_mnist = lambda _: data
     cli.main()
