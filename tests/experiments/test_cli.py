@@ -171,6 +171,15 @@ def test_tuning_chooses_on_the_validation_split_alone(tmp_path: Path, monkeypatc
     assert record["recipe"]["learning_rate"] == best
     assert command(monkeypatch, *words, "--seeds", "5,") == 0  # a later command uses what was found
     assert {record["recipe"]["learning_rate"] for record in records(tmp_path)} == {best}
+    assert command(monkeypatch, "table", tmp_path / "tuning") == 0  # a table without test figures
+
+
+@pytest.mark.usefixtures("small")
+def test_tuning_needs_a_validation_split(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(monkeypatch, "reproduce", "shootout", "--tune", "--validation", 0, "--out", tmp_path) == 2
+    assert "--tune chooses on held-out images, got --validation 0" in capsys.readouterr().err
 
 
 BAD = [

@@ -49,13 +49,15 @@ def run_experiment(experiment: Experiment, values: dict[str, Any]) -> None:
         device = local_device(parse_device(choices.device))
         choices = replace(choices, device=str(device))
         task = experiment.load(choices, device)
+        if choices.tune and not task.parts("validation"):
+            raise ValueError("--tune chooses on held-out images, got --validation 0")
         planned = cases(experiment, choices, task)
         for case in planned:  # a wrong choice is to fail now, not after the first layer's hour
             case.network(0)
         choices.out.mkdir(parents=True, exist_ok=True)
     with process_group(device) as ranks:
         console = Console(quiet=not ranks.writes)
-        _announce(console, planned[0])
+        _announce(console, planned)
         try:
             records = list(_run_all(console, planned, ranks))
         except KeyboardInterrupt:
@@ -70,10 +72,12 @@ def run_experiment(experiment: Experiment, values: dict[str, Any]) -> None:
             console.print(f"Table and pictures of all runs so far: {choices.out / 'table.md'}", soft_wrap=True)
 
 
-def _announce(console: Console, case: Case) -> None:
-    recipe = case.recipe()
-    console.print(case.task.source, soft_wrap=True)
-    how = f"{recipe.optimizer}, rate {recipe.learning_rate:g}, {recipe.schedule}, batch {recipe.batch}"
+def _announce(console: Console, planned: list[Case]) -> None:
+    recipe = planned[0].recipe()
+    console.print(planned[0].task.source, soft_wrap=True)
+    rates = sorted({case.recipe().learning_rate for case in planned})
+    rate = f"{rates[0]:g}" if len(rates) == 1 else f"{rates[0]:g} to {rates[-1]:g} by layer"
+    how = f"{recipe.optimizer}, rate {rate}, {recipe.schedule}, batch {recipe.batch}"
     console.print(f"Epochs: {recipe.epochs} of {recipe.interval} steps; {how}", soft_wrap=True)
 
 

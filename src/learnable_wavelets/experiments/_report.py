@@ -106,7 +106,8 @@ def error_over_parameters(path: Path, rows: Sequence[Record]) -> None:
         ax.set(xlabel="parameters", ylabel=f"test {METRICS[metric].title}" if metric else "", xscale="log")
         if metric != "accuracy":
             ax.set_yscale("log")
-        ax.legend(fontsize="x-small", frameon=False)
+        if ax.get_legend_handles_labels()[0]:
+            ax.legend(fontsize="x-small", frameon=False)
 
 
 def _groups(runs: Iterable[Record]) -> dict[str, list[Record]]:

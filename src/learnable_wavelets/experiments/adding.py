@@ -13,7 +13,7 @@ from ._synthetic import Adding
 from ._task import Task
 
 LENGTH, HIDDEN, BATCH, EPOCHS = 150, 512, 50, 20
-QUICK_LENGTH, QUICK_STEPS = 20, 400
+QUICK_LENGTH, QUICK_STEPS = 10, 800
 HELD_OUT = {"quick": 1_000, "paper": 10_000}
 
 
@@ -35,7 +35,7 @@ def recipe(layer: str, choices: Choices, task: Task) -> Recipe:
     epochs = choices.epochs or epochs
     if choices.protocol == "paper":
         return Recipe(epochs, interval, BATCH, "rmsprop", 1e-3)
-    return Recipe(epochs, interval, BATCH, "adam", 3e-3, "one-cycle", clip=1.0)
+    return Recipe(epochs, interval, BATCH, "adam", 1e-2, "one-cycle", clip=1.0)
 
 
 EXPERIMENT = Experiment(

@@ -35,7 +35,7 @@ def recipe(layer: str, choices: Choices, task: Task) -> Recipe:
     epochs = choices.epochs or epochs
     if choices.protocol == "paper":
         return Recipe(epochs, interval, BATCH, "rmsprop", 1e-3)
-    return Recipe(epochs, interval, BATCH, "adam", 3e-3, "one-cycle", clip=1.0)
+    return Recipe(epochs, interval, BATCH, "adam", 1e-2, "one-cycle", clip=1.0)
 
 
 EXPERIMENT = Experiment(
