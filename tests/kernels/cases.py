@@ -24,7 +24,7 @@ def unrelated_bank(taps, dtype):
 
 
 def sandwich_arguments(rows, layout, mode, level, taps, bias, dtype):
-    """x, B, P, G, S, bias, bank, layout, mode, level; parameters in float32 beside a half x."""
+    """x, B, P, G, S, bias, four filters, layout, mode, level; parameters in float32 beside a half x."""
     real = torch.float32 if dtype == torch.bfloat16 else dtype
     m = layout.n if mode == "hadamard" else sum(coeff_lengths(layout.n, taps, mode, level))
     x = torch.randn(rows, layout.in_features).to(dtype)
@@ -34,4 +34,4 @@ def sandwich_arguments(rows, layout, mode, level, taps, bias, dtype):
     diag_out = torch.randn(layout.out_features, dtype=real)
     added = torch.randn(layout.out_features, dtype=real) if bias else None
     bank = [None] * 4 if mode == "hadamard" else unrelated_bank(taps, real)
-    return x, diag_in, permutation, diag_mid, diag_out, added, bank, layout, mode, level
+    return x, diag_in, permutation, diag_mid, diag_out, added, *bank, layout, mode, level

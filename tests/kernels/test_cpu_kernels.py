@@ -85,11 +85,11 @@ def test_transforms(isa, mode, taps, dtype):
 
 def check_sandwich(rows, layout, mode, level, taps, bias, dtype):
     arguments = sandwich_arguments(rows, layout, mode, level, taps, bias, dtype)
-    x, diag_in, permutation, diag_mid, diag_out, added, bank, *shape = arguments
+    x, diag_in, permutation, diag_mid, diag_out, added, *bank, layout, mode, level = arguments
     real = diag_out.dtype
     leaves = [leaf(t) for t in (x, diag_in, diag_mid, diag_out, added, *bank)]
     xd, bd, gd, sd, added_d, *bank_d = leaves
-    exact = reference.sandwich(xd, bd, permutation, gd, sd, added_d, bank_d, *shape)
+    exact = reference.sandwich(xd, bd, permutation, gd, sd, added_d, bank_d, layout, mode, level)
     y = cpu.sandwich(*arguments)
     assert_close(y, exact, dtype, (rows, layout))
     grad = torch.randn(rows, layout.out_features).to(dtype)
@@ -158,12 +158,12 @@ def test_the_extension_refuses_what_would_leave_its_memory():
     with pytest.raises(ValueError, match="do not fit"):
         cpu.sandwich(*arguments[:-1], 5)
     wrong = arguments.copy()
-    wrong[0], wrong[7] = torch.zeros(3, 17), arguments[7]._replace(in_features=17)
+    wrong[0], wrong[-3] = torch.zeros(3, 17), arguments[-3]._replace(in_features=17)
     with pytest.raises(ValueError, match="more inputs"):
         cpu.sandwich(*wrong)
     with pytest.raises(ValueError, match="power of two"):
         cpu.fwht(torch.zeros(2, 6), 1.0)
-    x, (lo, hi, *_) = torch.zeros(3, 16), arguments[6]
+    x, lo, hi = torch.zeros(3, 16), *arguments[6:8]
     with pytest.raises(ValueError, match="do not fit"):
         cpu.wavedec(x, lo[:3], hi[:3], 20, "zero", 1)
     with pytest.raises(ValueError, match="missing or not aligned"):

@@ -20,9 +20,9 @@ def signal():
 
 
 def flat(arguments):
-    """As the schema has them: the four filters side by side, the layout as integers."""
-    *tensors, bank, layout, mode, level = arguments
-    return (*tensors, *bank, [int(v) for v in layout], mode, level)
+    """As the schema has them: the layout as integers."""
+    *tensors, layout, mode, level = arguments
+    return (*tensors, [int(v) for v in layout], mode, level)
 
 
 def check(operator, arguments):

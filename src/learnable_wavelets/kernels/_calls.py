@@ -7,14 +7,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from . import _cpu_calls as _cpu
 from . import _operators, reference
 from ._backend import served_by_kernel
 from ._layout import Layout
 from ._precision import full_precision
 
 Bank = Sequence[Tensor | None]
-_PLAIN = (Tensor, torch.nn.Parameter)
 
 
 def fwht(x: Tensor, scale: float) -> Tensor:
@@ -61,8 +59,6 @@ def sandwich(
 ) -> Tensor:
     """`reference.sandwich`; x may be of a half type beside float32 parameters, and then so is the result."""
     if served_by_kernel(x, mode) and (x.dtype == diag_out.dtype or x.dtype == torch.bfloat16):
-        if _plain(x, diag_in, diag_mid, diag_out):
-            return _cpu.sandwich(x, diag_in, permutation, diag_mid, diag_out, bias, bank, layout, mode, level)
         return _operators.sandwich(  # type: ignore[no-any-return]
             x, diag_in, permutation, diag_mid, diag_out, bias, *bank, layout, mode, level
         )
@@ -71,18 +67,6 @@ def sandwich(
             x.to(diag_out.dtype), diag_in, permutation, diag_mid, diag_out, bias, bank, layout, mode, level
         )
     return y.to(x.dtype)
-
-
-def _plain(*tensors: Tensor) -> bool:
-    """Whether no one would see the operator: the kernel is then called without the dispatcher, which costs more than
-    the kernel on a few rows.
-    """
-    return (
-        not torch.is_grad_enabled()
-        and not torch.compiler.is_compiling()
-        and torch._C._len_torch_dispatch_stack() == 0  # no mode that counts, fakes or traces
-        and all(type(t) in _PLAIN for t in tensors)
-    )
 
 
 def _halves(n: int, mode: str, level: int) -> bool:

@@ -6,11 +6,10 @@ Trusts its input; the checks are at the public edge, and the C refuses sizes tha
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
-
-from ._layout import Layout
 
 try:
     from . import _cpu as _c
@@ -80,62 +79,40 @@ def transform_backward(
     return results[0], results[1], results[2]
 
 
-def _sizes(x: Tensor, bank: Sequence[Tensor | None], layout: Layout, mode: str, level: int) -> tuple[int, ...]:
-    taps = 0 if bank[0] is None else bank[0].shape[0]
-    return (
-        _rows(x), layout.in_features, layout.out_features, layout.blocks, layout.n,
-        int(layout.reduce), int(layout.wrap), MODES[mode], level, taps,
-    )  # fmt: skip
-
-
-def sandwich(
-    x: Tensor,
-    diag_in: Tensor,
-    permutation: Tensor,
-    diag_mid: Tensor,
-    diag_out: Tensor,
-    bias: Tensor | None,
-    bank: Sequence[Tensor | None],
-    layout: Layout,
-    mode: str,
-    level: int,
-) -> Tensor:
-    x, bank = x.contiguous(), _contiguous(bank)
-    parameters = _contiguous((diag_in, diag_mid, permutation, diag_out, bias))
-    y = x.new_empty((*x.shape[:-1], layout.out_features))
+def sandwich(*inputs: Any) -> Tensor:
+    """The inputs are those of the operator: x, B, P, G, S, bias, four filters, layout, mode, level."""
+    x, tensors, sizes = _sandwich_inputs(inputs)
+    y = x.new_empty((*x.shape[:-1], sizes[2]))
     _c.sandwich(
-        x.data_ptr(), y.data_ptr(), *_sizes(x, bank, layout, mode, level),
-        *map(_address, parameters), *map(_address, bank), DTYPES[x.dtype], torch.get_num_threads(),
+        x.data_ptr(), y.data_ptr(), *sizes, *map(_address, tensors), DTYPES[x.dtype], torch.get_num_threads()
     )  # fmt: skip
     return y
 
 
-def sandwich_backward(
-    grad: Tensor,
-    x: Tensor,
-    diag_in: Tensor,
-    permutation: Tensor,
-    diag_mid: Tensor,
-    diag_out: Tensor,
-    bias: Tensor | None,
-    bank: Sequence[Tensor | None],
-    layout: Layout,
-    mode: str,
-    level: int,
-    needs: Sequence[bool],
-) -> list[Tensor]:
-    """Gradients of x, B, G, S, bias and the four filters, from x alone: the forward pass is recomputed."""
-    grad, x, bank = grad.contiguous(), x.contiguous(), _contiguous(bank)
-    diag_in, diag_mid, permutation, diag_out, bias = _contiguous((diag_in, diag_mid, permutation, diag_out, bias))  # type: ignore[assignment]
-    sources = [diag_out if t is None else t for t in (x, diag_in, diag_mid, diag_out, bias, *bank)]
-    results = [_result(t, needed) for t, needed in zip(sources, needs, strict=True)]
+def sandwich_backward(grad: Tensor, *inputs: Any) -> list[Tensor]:
+    """Gradients of x, B, G, S, bias and the four filters, from x alone: the forward pass is recomputed.
+
+    The inputs are those of the operator, and last which gradients are needed.
+    """
+    *inputs, needs = inputs  # type: ignore[assignment]
+    grad = grad.contiguous()
+    x, tensors, sizes = _sandwich_inputs(inputs)
+    sources = (x, *tensors[:2], *tensors[3:])
+    results = [_result(x if t is None else t, needed) for t, needed in zip(sources, needs, strict=True)]
     _c.sandwich_backward(
-        grad.data_ptr(), x.data_ptr(), *_sizes(x, bank, layout, mode, level),
-        *map(_address, (diag_in, diag_mid, permutation, diag_out, bias)), *map(_address, bank),
-        *_wanted(results, needs), DTYPES[x.dtype], torch.get_num_threads(),
+        grad.data_ptr(), x.data_ptr(), *sizes, *map(_address, tensors), *_wanted(results, needs),
+        DTYPES[x.dtype], torch.get_num_threads(),
     )  # fmt: skip
     return results
 
 
-def _contiguous(tensors: Sequence[Tensor | None]) -> list[Tensor | None]:
-    return [None if t is None else t.contiguous() for t in tensors]
+def _sandwich_inputs(inputs: Sequence[Any]) -> tuple[Tensor, list[Tensor | None], tuple[int, ...]]:
+    """x; B, G, P, S, bias and the filters; the sizes: all in the order of the C functions."""
+    x, diag_in, permutation, diag_mid, diag_out, bias, dec_lo, dec_hi, rec_lo, rec_hi, layout, mode, level = inputs
+    given = (diag_in, diag_mid, permutation, diag_out, bias, dec_lo, dec_hi, rec_lo, rec_hi)
+    tensors = [None if t is None else t.contiguous() for t in given]
+    in_features, out_features, n, blocks, reduce, wrap = layout
+    taps = 0 if dec_lo is None else dec_lo.shape[0]
+    x = x.contiguous()
+    sizes = (_rows(x), in_features, out_features, blocks, n, int(reduce), int(wrap), MODES[mode], level, taps)
+    return x, tensors, sizes

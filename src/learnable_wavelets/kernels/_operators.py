@@ -1,8 +1,7 @@
-"""The operators: functional schemas, kernels by device, fake implementations and autograd.
+"""The operators: functional schemas, kernels by device, fake implementations; and how they are called.
 
-Defined through `torch.library.Library`, whose call costs a fraction of that of the `custom_op` decorator: a recurrent
-step or a batch of one row would feel the difference. Derivatives of first order run in kernels that recompute from x;
-those of second order differentiate the reference.
+Defined through `torch.library.Library`, whose call costs a fraction of that of the `custom_op` decorator. An ordinary
+eager step does without even that, see `_derivatives`.
 """
 
 from __future__ import annotations
@@ -14,8 +13,7 @@ import torch
 from torch import Tensor
 
 from . import _cpu_calls as _cpu
-from . import reference
-from ._layout import Layout
+from . import _derivatives, reference
 
 _NAMESPACE = "learnable_wavelets"
 _SANDWICH = (
@@ -62,26 +60,14 @@ def _waverec_backward(
     return _cpu.transform_backward("waverec", grad, packed, lo, hi, n, mode, level, needs)
 
 
-def _sandwich(*args: Any) -> Tensor:
-    x, diag_in, permutation, diag_mid, diag_out, bias, *bank, layout, mode, level = args
-    return _cpu.sandwich(x, diag_in, permutation, diag_mid, diag_out, bias, bank, Layout(*layout), mode, level)
-
-
-def _sandwich_backward(*args: Any) -> list[Tensor]:
-    grad, x, diag_in, permutation, diag_mid, diag_out, bias, *bank, layout, mode, level, needs = args
-    return _cpu.sandwich_backward(
-        grad, x, diag_in, permutation, diag_mid, diag_out, bias, bank, Layout(*layout), mode, level, needs
-    )
-
-
 _CPU: dict[str, Callable[..., Any]] = {
     "fwht": _cpu.fwht,
     "wavedec": _wavedec,
     "waverec": _cpu.waverec,
     "wavedec_backward": _wavedec_backward,
     "waverec_backward": _waverec_backward,
-    "sandwich": _sandwich,
-    "sandwich_backward": _sandwich_backward,
+    "sandwich": _cpu.sandwich,
+    "sandwich_backward": _cpu.sandwich_backward,
 }
 for _name, _kernel in _CPU.items():
     _LIBRARY.impl(_name, _kernel, "CPU")  # type: ignore[no-untyped-call]
@@ -119,81 +105,27 @@ for _name, _fake in _FAKES.items():
     torch.library.register_fake(f"{_NAMESPACE}::{_name}", _fake, lib=_LIBRARY)
 
 
-# --- derivatives
+# --- derivatives and calls
 
-
-def _reference_wavedec(x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int) -> Tensor:
-    return torch.cat(reference.analyse(x, lo, hi, mode, level), dim=-1)
-
-
-def _reference_waverec(packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int) -> Tensor:
-    lengths = list(reference.coeff_lengths(n, lo.shape[0], mode, level))
-    x = reference.synthesise(torch.split(packed, lengths, dim=-1), lo, hi, mode)
-    assert x is not None  # every coefficient is there
-    return x[..., :n]
-
-
-def _reference_sandwich(*args: Any) -> Tensor:
-    x, diag_in, permutation, diag_mid, diag_out, bias, *bank, layout, mode, level = args
-    y = reference.sandwich(
-        x.to(diag_out.dtype), diag_in, permutation, diag_mid, diag_out, bias, bank, layout, mode, level
-    )
-    return y.to(x.dtype)
-
-
-_TWINS: dict[str, Callable[..., Tensor]] = {
-    "wavedec": _reference_wavedec,
-    "waverec": _reference_waverec,
-    "sandwich": _reference_sandwich,
-}
 _OPERATORS = getattr(torch.ops, _NAMESPACE)
+_TENSORS = {"fwht": 1, "wavedec": 3, "waverec": 3, "sandwich": 10}  # how many of the inputs, the first ones
 
 
-def _register(name: str, places: Sequence[int]) -> None:
-    """Autograd of an operator whose backward takes `(grad, *inputs, needs)` for the inputs at `places`."""
-    forward, backward = getattr(_OPERATORS, name), getattr(_OPERATORS, f"{name}_backward")
+def _callable(name: str) -> Callable[..., Any]:
+    """The operator; or its kernel under the same derivatives, where nobody would see the operator."""
+    operator, tensors = getattr(_OPERATORS, name).default, _TENSORS[name]
+    if name == "fwht":
+        _derivatives.register_fwht(operator, _LIBRARY)
+        straight = _derivatives.direct_fwht(_CPU[name], operator)
+    else:
+        backward = getattr(_OPERATORS, f"{name}_backward").default
+        _derivatives.register(name, backward, _LIBRARY)
+        straight = _derivatives.direct(name, _CPU[name], _CPU[f"{name}_backward"], backward)
 
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        ctx.save_for_backward(*(v if isinstance(v, Tensor) else None for v in inputs))
-        ctx.constants = tuple(None if isinstance(v, Tensor) else v for v in inputs)
+    def call(*inputs: Any) -> Any:
+        return (straight if _derivatives.nobody_looks(*inputs[:tensors]) else operator)(*inputs)
 
-    def differentiate(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        inputs = [c if t is None else t for t, c in zip(ctx.saved_tensors, ctx.constants, strict=True)]
-        needs = [bool(ctx.needs_input_grad[place]) for place in places]
-        if torch.is_grad_enabled():  # create_graph=True: these gradients are to be differentiated once more
-            grads = _twin_gradients(name, inputs, [p for p, needed in zip(places, needs, strict=True) if needed], grad)
-        else:
-            grads = dict(zip(places, backward(grad, *inputs, needs), strict=True))
-            grads = {place: g for (place, g), needed in zip(grads.items(), needs, strict=True) if needed}
-        return tuple(grads.get(place) for place in range(len(inputs)))
-
-    torch.library.register_autograd(
-        f"{_NAMESPACE}::{forward.__name__}", differentiate, setup_context=setup_context, lib=_LIBRARY
-    )
+    return call
 
 
-def _twin_gradients(name: str, inputs: list[Any], places: list[int], grad: Tensor) -> dict[int, Tensor]:
-    y = _TWINS[name](*inputs)
-    wanted = [inputs[place] for place in places]
-    # at level 0 the filters have no effect: zeros
-    found = torch.autograd.grad(y, wanted, grad, create_graph=True, allow_unused=True, materialize_grads=True)
-    return dict(zip(places, found, strict=True))
-
-
-def _fwht_setup(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    ctx.scale = inputs[1]
-
-
-def _fwht_backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-    return _OPERATORS.fwht(grad, ctx.scale), None  # a symmetric matrix; the call is differentiable as it is
-
-
-torch.library.register_autograd(f"{_NAMESPACE}::fwht", _fwht_backward, setup_context=_fwht_setup, lib=_LIBRARY)
-_register("wavedec", (0, 1, 2))
-_register("waverec", (0, 1, 2))
-_register("sandwich", (0, 1, 3, 4, 5, 6, 7, 8, 9))
-
-fwht = _OPERATORS.fwht.default
-wavedec = _OPERATORS.wavedec.default
-waverec = _OPERATORS.waverec.default
-sandwich = _OPERATORS.sandwich.default
+fwht, wavedec, waverec, sandwich = map(_callable, _TENSORS)

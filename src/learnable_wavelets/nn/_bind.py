@@ -96,7 +96,7 @@ def _has_hooks(module: nn.Module) -> bool:
 
 
 def _operands(module: SandwichLayer, once: Once) -> Operands:
-    module._check_input(once.like.new_empty((0, module.in_features)))
+    module._check_input(once.like.new_empty((0, module.in_features)), module.diag_out)
     return module._operands(once.like, module._drawn_diagonals(), module.bias, once.banks)
 
 

@@ -118,8 +118,10 @@ class SandwichLayer(nn.Module, ABC):
 
     def forward(self, x: Tensor) -> Tensor:
         """`(..., in_features)` to `(..., out_features)`."""
-        out_dtype = self._check_input(x)
-        return self._compute(x, self._drawn_diagonals(), self.bias).to(out_dtype)
+        diagonals = self._drawn_diagonals()
+        out_dtype = self._check_input(x, diagonals[2])
+        y = self._compute(x, diagonals, self.bias)
+        return y if y.dtype == out_dtype else y.to(out_dtype)
 
     def to_dense(self) -> Tensor:
         """The matrix `(out_features, in_features)` that the layer applies before the bias; dropout is left out."""
@@ -149,13 +151,12 @@ class SandwichLayer(nn.Module, ABC):
         bank, mode, level = self._transform(x, banks)
         return Operands(diag_in, self.permutation, diag_mid, diag_out, bias, bank, self._layout, mode, level)
 
-    def _check_input(self, x: Tensor) -> torch.dtype:
-        """The dtype of the output, or the error that says what is wrong with x."""
+    def _check_input(self, x: Tensor, own: Tensor) -> torch.dtype:
+        """The dtype of the output, or the error that says what is wrong with x beside the parameter `own`."""
         if not isinstance(x, Tensor):
             raise TypeError(f"`x` must be a torch.Tensor, got {type(x).__name__}")
         if x.dim() == 0 or x.shape[-1] != self.in_features:
             raise ValueError(f"`x` must have a last dimension of {self.in_features}, got shape {tuple(x.shape)}")
-        own = self.diag_out
         if x.device != own.device:
             raise ValueError(f"`x` must be on the layer's device {own.device}, got {x.device}")
         if not x.is_floating_point():

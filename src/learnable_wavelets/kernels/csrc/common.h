@@ -18,11 +18,15 @@ enum { LW_DEC_LO = 0, LW_DEC_HI = 1, LW_REC_LO = 2, LW_REC_HI = 3 };
 /* A multilevel transform. `len[j]` is the number of approximation coefficients after j levels (len[0] = n). A packed
  * vector is [A_J, D_J, ..., D_1]: D_j begins at `detail[j]`. `approx[j]` is the place of A_j (0 < j < J) in the buffer
  * for intermediate approximations. One step of analysis is a[k] = sum_t f[t] x[2k + t + shift], f the reversed
- * decomposition filter; one step of synthesis is its adjoint, with f the reconstruction filter. */
+ * decomposition filter; one step of synthesis is its adjoint, with f the reconstruction filter.
+ *
+ * Margins: every signal has `margin` values of room before and after it, where a step of a tile extends it (periodically
+ * or by zeros), so that one loop serves edges and middle. The coefficients that a synthesis reads have such room too:
+ * they lie apart, D_j at `apart[j]` and A_J at `apart[0]`, in a buffer of `apart_size`. */
 typedef struct {
     int mode, level, taps;
-    int64_t n, m, shift, approx_size;
-    int64_t len[LW_MAX_LEVEL + 1], detail[LW_MAX_LEVEL + 1], approx[LW_MAX_LEVEL + 1];
+    int64_t n, m, shift, margin, approx_size, apart_size;
+    int64_t len[LW_MAX_LEVEL + 1], detail[LW_MAX_LEVEL + 1], approx[LW_MAX_LEVEL + 1], apart[LW_MAX_LEVEL + 1];
 } lw_plan;
 
 /* One call of an operator. Parameters and their gradients are float32 or float64; x, y, gy and gx may be bfloat16. A
@@ -66,6 +70,7 @@ void lw_free(void *p);
 
 static inline int64_t lw_min(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t lw_max(int64_t a, int64_t b) { return a > b ? a : b; }
+static inline int64_t lw_aligned_size(int64_t n) { return (n + 15) / 16 * 16; } /* keeps what follows aligned */
 
 /* Which instruction sets this compiler can be asked for. Shuffles need GCC 12 or clang; anything else gets plain C. */
 #ifdef __has_builtin

@@ -45,7 +45,7 @@ int lw_isa_force(const char *name) {
 
 int lw_plan_init(lw_plan *p, int mode, int64_t n, int level, int taps) {
     memset(p, 0, sizeof *p);
-    p->mode = mode, p->n = p->m = n, p->len[0] = n;
+    p->mode = mode, p->n = p->m = p->apart_size = n, p->len[0] = n;
     if (n < 1 || n > ((int64_t)1 << 40)) return 0;
     if (mode == LW_HADAMARD) return (n & (n - 1)) == 0;
     if (mode != LW_PERIODIZATION && mode != LW_ZERO) return 0;
@@ -54,19 +54,25 @@ int lw_plan_init(lw_plan *p, int mode, int64_t n, int level, int taps) {
     if (level == 0) return 1;
     if (taps < 2 || taps % 2) return 0;
     p->shift = mode == LW_PERIODIZATION ? 1 - taps / 2 : 2 - taps;
+    p->margin = lw_aligned_size(taps);
     p->m = 0;
     for (int j = 1; j <= level; j++) {
         if (mode == LW_PERIODIZATION && p->len[j - 1] % 2) return 0;
         p->len[j] = mode == LW_PERIODIZATION ? p->len[j - 1] / 2 : (p->len[j - 1] + taps - 1) / 2;
         p->m += p->len[j];
         if (j < level) {
-            p->approx[j] = p->approx_size;
-            p->approx_size += (p->len[j] + 15) / 16 * 16; /* every buffer stays aligned */
+            p->approx[j] = p->approx_size + p->margin;
+            p->approx_size += lw_aligned_size(p->len[j]) + 2 * p->margin;
         }
     }
-    int64_t at = p->len[level];
+    int64_t at = p->len[level], apart = p->margin;
     p->m += at;
-    for (int j = level; j >= 1; j--) p->detail[j] = at, at += p->len[j];
+    p->apart[0] = apart, apart += lw_aligned_size(at) + p->margin;
+    for (int j = level; j >= 1; j--) {
+        p->detail[j] = at, at += p->len[j];
+        p->apart[j] = apart, apart += lw_aligned_size(p->len[j]) + p->margin;
+    }
+    p->apart_size = apart;
     return 1;
 }
 

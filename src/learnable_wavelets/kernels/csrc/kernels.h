@@ -11,14 +11,11 @@
 typedef struct {
     const lw_job *job;
     T *f;             /* the four filters, decomposition ones reversed */
-    int64_t *inverse; /* of the permutation, */
+    int64_t *inverse; /* of the permutation, to where the coefficients lie apart, */
     T *G_inverse;     /* and G in its order; backward only */
     int64_t scratch_size, at_G, at_B, at_S, at_bias, at_filter, part_size;
     int filter_grads, input_grads;
 } NAME(call);
-
-/* keeps every buffer of single values aligned */
-static inline int64_t NAME(round_up)(int64_t n) { return (n + 15) / 16 * 16; }
 
 #include "vec.h"
 #include "fwht.h"

@@ -1,10 +1,43 @@
 /* The multilevel transform and its gradients, for one form (tiles of vectors or single rows).
  * A template: E is vec or T; analysis, synthesis and correlate are those of the form.
- * `f` holds four filters of `taps` values: dec_lo, dec_hi reversed, rec_lo, rec_hi. */
+ * `f` holds four filters of `taps` values: dec_lo, dec_hi reversed, rec_lo, rec_hi. Signals have margins, and what a
+ * synthesis reads lies apart (lw_plan). */
 
-LW_LOCAL void FORM(decompose)(const lw_plan *w, const T *f, const E *x, E *approx, E *c, T *scratch) {
+/* From packed to apart, in place: from the end, for nothing moves down. */
+LW_LOCAL void FORM(spread)(const lw_plan *w, E *c) {
+    for (int j = 1; j <= w->level; j++)
+        memmove((void *)(c + w->apart[j]), c + w->detail[j], (size_t)w->len[j] * sizeof(E));
+    memmove((void *)(c + w->apart[0]), c, (size_t)w->len[w->level] * sizeof(E));
+}
+
+/* And back. */
+LW_LOCAL void FORM(collect)(const lw_plan *w, E *c) {
+    memmove((void *)c, c + w->apart[0], (size_t)w->len[w->level] * sizeof(E));
+    for (int j = w->level; j >= 1; j--)
+        memmove((void *)(c + w->detail[j]), c + w->apart[j], (size_t)w->len[j] * sizeof(E));
+}
+
+/* gather, to where a synthesis reads */
+LW_LOCAL void FORM(gather_apart)(const lw_plan *w, const E *c, const int64_t *perm, const T *G, T scale, E *z) {
+    FORM(gather)(c, perm, G, scale, z + w->apart[0], w->len[w->level]);
+    for (int j = w->level; j >= 1; j--) {
+        int64_t at = w->detail[j];
+        FORM(gather)(c, perm + at, G + at, scale, z + w->apart[j], w->len[j]);
+    }
+}
+
+/* gather_back of gradients that lie apart */
+LW_LOCAL void FORM(gather_apart_back)(const lw_plan *w, const E *gz, const E *c, const int64_t *perm, T scale, T *gG) {
+    FORM(gather_back)(gz + w->apart[0], c, perm, scale, w->len[w->level], gG);
+    for (int j = w->level; j >= 1; j--) {
+        int64_t at = w->detail[j];
+        FORM(gather_back)(gz + w->apart[j], c, perm + at, scale, w->len[j], gG + at);
+    }
+}
+
+LW_LOCAL void FORM(decompose)(const lw_plan *w, const T *f, E *x, E *approx, E *c, T *scratch) {
     const T *lo = f, *hi = f + w->taps;
-    const E *from = x;
+    E *from = x;
     if (w->level == 0) memcpy(c, x, (size_t)w->n * sizeof(E));
     for (int j = 1; j <= w->level; j++) {
         E *to = j == w->level ? c : approx + w->approx[j];
@@ -14,27 +47,27 @@ LW_LOCAL void FORM(decompose)(const lw_plan *w, const T *f, const E *x, E *appro
     }
 }
 
-LW_LOCAL void FORM(reconstruct)(const lw_plan *w, const T *f, const E *c, E *approx, E *y, T *scratch) {
+LW_LOCAL void FORM(reconstruct)(const lw_plan *w, const T *f, E *c, E *approx, E *y, T *scratch) {
     const T *lo = f + 2 * w->taps, *hi = f + 3 * w->taps;
-    const E *from = c;
+    E *from = c + w->apart[0];
     if (w->level == 0) memcpy(y, c, (size_t)w->n * sizeof(E));
     for (int j = w->level; j >= 1; j--) {
         E *to = j == 1 ? y : approx + w->approx[j - 1];
-        FORM(synthesis)(from, c + w->detail[j], w->len[j], to, w->len[j - 1], lo, hi, w->taps, w->shift,
+        FORM(synthesis)(from, c + w->apart[j], w->len[j], to, w->len[j - 1], lo, hi, w->taps, w->shift,
                         w->mode == LW_PERIODIZATION, scratch);
         from = to;
     }
 }
 
-/* x and approx as decompose left them (not read when gf is NULL); x becomes its gradient. */
-LW_LOCAL void FORM(decompose_back)(const lw_plan *w, const T *f, const E *gc, E *approx, E *x, vec *gf, T *scratch) {
+/* x and approx as decompose left them (not read when gf is NULL); x becomes its gradient. gc lies apart. */
+LW_LOCAL void FORM(decompose_back)(const lw_plan *w, const T *f, E *gc, E *approx, E *x, vec *gf, T *scratch) {
     const T *lo = f, *hi = f + w->taps;
     int periodic = w->mode == LW_PERIODIZATION;
-    const E *g = gc;
+    E *g = gc + w->apart[0];
     if (w->level == 0) memcpy(x, gc, (size_t)w->n * sizeof(E));
     for (int j = w->level; j >= 1; j--) {
         E *to = j == 1 ? x : approx + w->approx[j - 1];
-        const E *gd = gc + w->detail[j];
+        E *gd = gc + w->apart[j];
         if (gf)
             FORM(correlate)(g, gd, w->len[j], to, w->len[j - 1], gf, gf + w->taps, w->taps, w->shift, periodic, scratch);
         FORM(synthesis)(g, gd, w->len[j], to, w->len[j - 1], lo, hi, w->taps, w->shift, periodic, scratch);
@@ -42,14 +75,14 @@ LW_LOCAL void FORM(decompose_back)(const lw_plan *w, const T *f, const E *gc, E 
     }
 }
 
-/* c and approx as reconstruct used and left them (not read when gf is NULL); c becomes its gradient. */
-LW_LOCAL void FORM(reconstruct_back)(const lw_plan *w, const T *f, const E *gy, E *approx, E *c, vec *gf, T *scratch) {
+/* c and approx as reconstruct used and left them (not read when gf is NULL); c becomes its gradient, and lies apart. */
+LW_LOCAL void FORM(reconstruct_back)(const lw_plan *w, const T *f, E *gy, E *approx, E *c, vec *gf, T *scratch) {
     const T *lo = f + 2 * w->taps, *hi = f + 3 * w->taps;
     int periodic = w->mode == LW_PERIODIZATION;
-    const E *g = gy;
+    E *g = gy;
     if (w->level == 0) memcpy(c, gy, (size_t)w->n * sizeof(E));
     for (int j = 1; j <= w->level; j++) {
-        E *a = j == w->level ? c : approx + w->approx[j], *d = c + w->detail[j];
+        E *a = j == w->level ? c + w->apart[0] : approx + w->approx[j], *d = c + w->apart[j];
         if (gf)
             FORM(correlate)(a, d, w->len[j], g, w->len[j - 1], gf + 2 * w->taps, gf + 3 * w->taps, w->taps, w->shift,
                             periodic, scratch);

@@ -75,8 +75,8 @@ LW_LOCAL int NAME(begin)(NAME(call) *call, const lw_job *job, T **total) {
     int64_t taps = job->w.taps, longest = lw_max(lw_max(job->w.n, job->w.m), taps);
     memset(call, 0, sizeof *call);
     call->job = job;
-    /* two halves of a row, or the edges of a tile */
-    call->scratch_size = NAME(round_up)(lw_max(2 * (longest + taps + 4 * LANES), (8 * taps + 16) * LANES));
+    /* two halves of a row; a tile needs less */
+    call->scratch_size = lw_aligned_size(2 * (longest + taps + 4 * LANES));
     call->f = lw_alloc((size_t)(4 * taps + 1) * sizeof(T));
     if (!call->f) return LW_NO_MEMORY;
     for (int i = 0; i < 4; i++)
@@ -118,33 +118,45 @@ LW_LOCAL int NAME(finish)(NAME(call) *call, T *total, int status) {
     return status;
 }
 
-/* Every index once: fills `inverse`. Otherwise (or, when it is not wanted, if an index is out of range) LW_BAD_PERM. */
-LW_LOCAL int NAME(check_perm)(const lw_job *job, int64_t *inverse) {
+LW_LOCAL int NAME(check_perm)(const lw_job *job) {
     uint64_t bad = 0;
     for (int64_t i = 0; i < job->k * job->m; i++) bad |= (uint64_t)job->perm[i] >= (uint64_t)job->m;
-    if (bad) return LW_BAD_PERM;
-    if (!inverse) return LW_OK;
-    memset(inverse, 0xff, (size_t)(job->k * job->m) * sizeof *inverse);
-    for (int64_t b = 0; b < job->k; b++)
-        for (int64_t i = 0; i < job->m; i++) inverse[b * job->m + job->perm[b * job->m + i]] = i;
-    for (int64_t i = 0; i < job->k * job->m; i++) bad |= inverse[i] < 0;
     return bad ? LW_BAD_PERM : LW_OK;
+}
+
+/* The inverse of block b's entries from `at` on, `count` of a band that lies apart from `apart` on; G in its order. */
+LW_LOCAL void NAME(invert_band)(NAME(call) *call, int64_t b, int64_t at, int64_t apart, int64_t count) {
+    int64_t base = b * call->job->m;
+    const int64_t *perm = call->job->perm + base;
+    for (int64_t i = 0; i < count; i++) {
+        call->inverse[base + perm[at + i]] = apart + i;
+        call->G_inverse[base + perm[at + i]] = ((const T *)call->job->G)[base + at + i];
+    }
+}
+
+/* Fills `inverse` and `G_inverse`; LW_BAD_PERM if an index does not come. */
+LW_LOCAL int NAME(invert)(NAME(call) *call) {
+    const lw_plan *w = &call->job->w;
+    int64_t size = call->job->k * call->job->m;
+    call->inverse = lw_alloc((size_t)size * sizeof(int64_t));
+    call->G_inverse = lw_alloc((size_t)size * sizeof(T));
+    if (!call->inverse || !call->G_inverse) return LW_NO_MEMORY;
+    memset(call->inverse, 0xff, (size_t)size * sizeof(int64_t));
+    for (int64_t b = 0; b < call->job->k; b++) {
+        NAME(invert_band)(call, b, 0, w->apart[0], w->len[w->level]);
+        for (int j = w->level; j >= 1; j--) NAME(invert_band)(call, b, w->detail[j], w->apart[j], w->len[j]);
+    }
+    int64_t missing = 0;
+    for (int64_t i = 0; i < size; i++) missing |= call->inverse[i] < 0;
+    return missing ? LW_BAD_PERM : LW_OK;
 }
 
 LW_LOCAL int NAME(operate)(const lw_job *job, NAME(unit) tile, NAME(unit) single, int64_t room, int permuted) {
     NAME(call) call;
     T *total = NULL;
-    int backward = job->gy != NULL;
     int status = NAME(begin)(&call, job, &total);
-    if (status == LW_OK && permuted && backward) {
-        call.inverse = lw_alloc((size_t)(job->k * job->m) * sizeof(int64_t));
-        call.G_inverse = lw_alloc((size_t)(job->k * job->m) * sizeof(T));
-        if (!call.inverse || !call.G_inverse) status = LW_NO_MEMORY;
-    }
-    if (status == LW_OK && permuted) status = NAME(check_perm)(job, call.inverse);
-    for (int64_t b = 0; status == LW_OK && call.inverse && b < job->k; b++)
-        for (int64_t i = b * job->m; i < (b + 1) * job->m; i++)
-            call.G_inverse[i] = ((const T *)job->G)[b * job->m + call.inverse[i]];
+    if (status == LW_OK && permuted) status = NAME(check_perm)(job);
+    if (status == LW_OK && permuted && job->gy) status = NAME(invert)(&call);
     if (status == LW_OK) status = NAME(run)(&call, tile, single, room, total);
     return NAME(finish)(&call, total, status);
 }
@@ -156,7 +168,7 @@ LW_LOCAL int NAME(operate)(const lw_job *job, NAME(unit) tile, NAME(unit) single
 #endif
 
 LW_LOCAL int64_t NAME(transform_room)(const lw_plan *w) {
-    return NAME(round_up)(w->n) + NAME(round_up)(w->m) + NAME(round_up)(w->approx_size);
+    return lw_aligned_size(w->n) + 2 * w->margin + w->approx_size + lw_aligned_size(w->apart_size);
 }
 
 LW_LOCAL int NAME(wavedec)(const lw_job *job) {

@@ -2,7 +2,7 @@
 
 LW_LOCAL void FORM(wavedec_unit)(const NAME(call) *call, int64_t row, int nrows, void *room, T *scratch, T *part) {
     const lw_plan *w = &call->job->w;
-    E *x = room, *approx = x + NAME(round_up)(w->n), *c = approx + NAME(round_up)(w->approx_size);
+    E *x = (E *)room + w->margin, *approx = x + lw_aligned_size(w->n) + w->margin, *c = approx + w->approx_size;
     (void)part;
     FORM(load)(call->job->x, call->job->bf16, w->n, row, nrows, 0, w->n, NULL, x, w->n, NULL);
     FORM(decompose)(w, call->f, x, approx, c, scratch);
@@ -11,9 +11,10 @@ LW_LOCAL void FORM(wavedec_unit)(const NAME(call) *call, int64_t row, int nrows,
 
 LW_LOCAL void FORM(waverec_unit)(const NAME(call) *call, int64_t row, int nrows, void *room, T *scratch, T *part) {
     const lw_plan *w = &call->job->w;
-    E *x = room, *approx = x + NAME(round_up)(w->n), *c = approx + NAME(round_up)(w->approx_size);
+    E *x = (E *)room + w->margin, *approx = x + lw_aligned_size(w->n) + w->margin, *c = approx + w->approx_size;
     (void)part;
     FORM(load)(call->job->x, call->job->bf16, w->m, row, nrows, 0, w->m, NULL, c, w->m, NULL);
+    FORM(spread)(w, c);
     FORM(reconstruct)(w, call->f, c, approx, x, scratch);
     FORM(store)(x, w->n, NULL, NULL, call->job->y, call->job->bf16, w->n, row, nrows, 0);
 }
@@ -32,13 +33,14 @@ LW_INLINE void FORM(keep_filter_grads)(const NAME(call) *call, const vec *gf, T 
 LW_LOCAL void FORM(wavedec_back_unit)(const NAME(call) *call, int64_t row, int nrows, void *room, T *scratch, T *part) {
     const lw_job *job = call->job;
     const lw_plan *w = &job->w;
-    E *x = room, *approx = x + NAME(round_up)(w->n), *c = approx + NAME(round_up)(w->approx_size);
+    E *x = (E *)room + w->margin, *approx = x + lw_aligned_size(w->n) + w->margin, *c = approx + w->approx_size;
     vec *gf = FORM(clear_filter_grads)(call, scratch);
     if (gf) { /* the approximations, once more; the coefficients themselves are overwritten */
         FORM(load)(job->x, job->bf16, w->n, row, nrows, 0, w->n, NULL, x, w->n, NULL);
         FORM(decompose)(w, call->f, x, approx, c, scratch);
     }
     FORM(load)(job->gy, job->bf16, w->m, row, nrows, 0, w->m, NULL, c, w->m, NULL);
+    FORM(spread)(w, c);
     FORM(decompose_back)(w, call->f, c, approx, x, gf, scratch);
     if (job->gx) FORM(store)(x, w->n, NULL, NULL, job->gx, job->bf16, w->n, row, nrows, 0);
     FORM(keep_filter_grads)(call, gf, part);
@@ -48,14 +50,16 @@ LW_LOCAL void FORM(wavedec_back_unit)(const NAME(call) *call, int64_t row, int n
 LW_LOCAL void FORM(waverec_back_unit)(const NAME(call) *call, int64_t row, int nrows, void *room, T *scratch, T *part) {
     const lw_job *job = call->job;
     const lw_plan *w = &job->w;
-    E *y = room, *approx = y + NAME(round_up)(w->n), *c = approx + NAME(round_up)(w->approx_size);
+    E *y = (E *)room + w->margin, *approx = y + lw_aligned_size(w->n) + w->margin, *c = approx + w->approx_size;
     vec *gf = FORM(clear_filter_grads)(call, scratch);
     if (gf) {
         FORM(load)(job->x, job->bf16, w->m, row, nrows, 0, w->m, NULL, c, w->m, NULL);
+        FORM(spread)(w, c);
         FORM(reconstruct)(w, call->f, c, approx, y, scratch);
     }
     FORM(load)(job->gy, job->bf16, w->n, row, nrows, 0, w->n, NULL, y, w->n, NULL);
     FORM(reconstruct_back)(w, call->f, y, approx, c, gf, scratch);
+    FORM(collect)(w, c);
     if (job->gx) FORM(store)(c, w->m, NULL, NULL, job->gx, job->bf16, w->m, row, nrows, 0);
     FORM(keep_filter_grads)(call, gf, part);
 }
