@@ -8,7 +8,8 @@ from torch.nn import functional as F
 
 import learnable_wavelets as lw
 
-from ..kernels.reference import analyse, coeff_lengths, synthesise
+from ..kernels import _calls as kernels
+from ..kernels.reference import coeff_lengths
 
 
 def wrong_slices(lengths: tuple[int, ...]) -> list[slice]:
@@ -36,11 +37,11 @@ class PublishedSlicing(lw.WaveletLinear):
     ) -> torch.Tensor:
         diag_in, diag_mid, diag_out = diagonals
         bank = self.filter.filter_bank
-        coeffs = analyse(x * diag_in, bank.dec_lo, bank.dec_hi, self.mode, self.level)
+        coeffs = kernels.wavedec(x * diag_in, bank.dec_lo, bank.dec_hi, self.mode, self.level)
         packed = torch.cat(coeffs[::-1], dim=-1)[..., self.permutation[0]] * diag_mid[0]
         lengths = coeff_lengths(self.in_features, bank.taps, self.mode, self.level)[::-1]
         pieces = [packed[..., piece] for piece in wrong_slices(lengths)]
-        signal = synthesise(pieces[::-1], bank.rec_lo, bank.rec_hi, self.mode)
+        signal = kernels.waverec(pieces[::-1], bank.rec_lo, bank.rec_hi, self.mode)
         assert signal is not None  # every scale is there
         y = signal[..., : self.out_features] * diag_out
         return y if bias is None else y + bias
