@@ -36,9 +36,9 @@ def build_app() -> "typer.Typer":
     import typer
 
     from .benchmarks import bench
-    from .experiments import _report, mnist
-
-    experiments = {"mnist": mnist.command}
+    from .experiments import _report
+    from .experiments._all import EXPERIMENTS
+    from .experiments._command import all_command, command
 
     app = typer.Typer(
         no_args_is_help=True,
@@ -47,8 +47,9 @@ def build_app() -> "typer.Typer":
         help="Experiments with learnable-wavelets.",
     )
     reproduce = typer.Typer(no_args_is_help=True, help="Repeat an experiment of the paper.")
-    for name, command in experiments.items():
-        reproduce.command(name)(command)
+    for experiment in EXPERIMENTS:
+        reproduce.command(experiment.name)(command(experiment))
+    reproduce.command("all")(all_command(EXPERIMENTS))
     app.add_typer(reproduce, name="reproduce")
     app.command()(_report.table)
     app.command("bench")(bench.command)

@@ -1,12 +1,20 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from learnable_wavelets import _command_line as _options
 from learnable_wavelets import cli
-from learnable_wavelets.experiments import _data, _models, _train, mnist
+from learnable_wavelets.experiments import _command, _layers, _trainer, mnist
+from learnable_wavelets.experiments._all import EXPERIMENTS
+from learnable_wavelets.experiments._experiment import cases, parse, parse_counts
+from learnable_wavelets.experiments._images import Images, as_maps
+from learnable_wavelets.experiments._options import Choices
+from learnable_wavelets.experiments.shootout import EXPERIMENT as SHOOTOUT
+
+from .conftest import CPU
 
 
 def command(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
@@ -17,26 +25,44 @@ def command(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
     return caught.value.code or 0
 
 
-@pytest.fixture
-def small(few: _data.Mnist, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_data, "load_mnist", lambda _: few)
+def records(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text()) for path in sorted(folder.glob("runs/*.json"))]
 
 
 @pytest.mark.usefixtures("small")
-def test_reproduce_writes_lines_records_table_and_picture(
+def test_reproduce_writes_lines_records_table_and_pictures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command(monkeypatch, "reproduce", "mnist", "--seeds", 2, "--epochs", 2, "--out", tmp_path) == 0
     out = capsys.readouterr().out
     assert "sample inside the package" in out
     assert "35,996" in out
+    assert "seed 1: epoch 2 of 2, training loss" in out
     for path in sorted(tmp_path.glob("runs/*.json")):
         record = json.loads(path.read_text())
         lines = [json.loads(line) for line in path.with_suffix(".jsonl").read_text().splitlines()]
+        assert [{"run": record["run"], **epoch} for epoch in record["history"]] == lines
         assert [line["epoch"] for line in lines] == [1, 2]
-        assert lines[-1]["test_error"] == record["test_error"]
-        assert record["filters"]["start"]["dec_lo"] != record["filters"]["learned"]["dec_lo"]
-    assert len(list(tmp_path.glob("*.png"))) == len(list(tmp_path.glob("runs/*.json"))) == 2
+        assert 0 < record["last"]["error"] < 95
+        assert record["chosen"] is None
+        (banks,) = record["filters"].values()
+        assert banks["start"]["dec_lo"] != banks["learned"]["dec_lo"]
+        assert (tmp_path / f"{record['run']}.png").exists()
+    names = [record["run"] for record in records(tmp_path)]
+    assert len(names) == 2
+    left = {name + end for name in names for end in (".json", ".jsonl")}
+    assert {path.name for path in tmp_path.glob("runs/*")} == left
+    assert (tmp_path / "mnist-curves.png").exists()
+
+
+@pytest.mark.usefixtures("small")
+def test_our_protocol_chooses_an_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("--protocol", "ours", "--layer", "removed", "--epochs", 3)
+    assert command(monkeypatch, "reproduce", "mnist", *words, "--out", tmp_path) == 0
+    (record,) = records(tmp_path)
+    errors = [epoch["validation_error"] for epoch in record["history"]]
+    assert record["chosen"]["epoch"] == 1 + errors.index(min(errors))
+    assert "at chosen epoch" in (tmp_path / "table.md").read_text()
 
 
 @pytest.mark.usefixtures("small")
@@ -54,43 +80,134 @@ def test_commands_share_a_folder(
 
 
 @pytest.mark.usefixtures("small")
-def test_interrupt_leaves_whole_lines(
+def test_interrupt_leaves_whole_lines_and_resume_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    error, calls = _train.test_error, iter([False, True])
+    words = ("reproduce", "mnist", "--epochs", 3, "--checkpoint-seconds", 0, "--out")
+    assert command(monkeypatch, *words, tmp_path / "whole") == 0
+    advance, calls = _trainer.Trainer.advance, iter(range(100))
 
-    def interrupted(*args: object) -> float:
-        if next(calls):
+    def interrupted(self: _trainer.Trainer) -> Any:
+        if next(calls) == 6:  # in the second epoch
             raise KeyboardInterrupt
-        return error(*args)
+        return advance(self)
 
-    monkeypatch.setattr(_train, "test_error", interrupted)
-    assert command(monkeypatch, "reproduce", "mnist", "--epochs", 3, "--out", tmp_path) == 130
+    monkeypatch.setattr(_trainer.Trainer, "advance", interrupted)
+    assert command(monkeypatch, *words, tmp_path / "cut") == 130
     assert "Stopped. The finished epochs are in" in capsys.readouterr().out
-    (lines,) = tmp_path.glob("runs/*")
+    (lines,) = tmp_path.glob("cut/runs/*.jsonl")
     assert json.loads(lines.read_text())["epoch"] == 1
+    with lines.open("a") as file:
+        file.write('{"epoch": 2, "written": "after the checkpoint')
+    monkeypatch.setattr(_trainer.Trainer, "advance", advance)
+    assert command(monkeypatch, *words, tmp_path / "cut", "--resume") == 0
+    assert [json.loads(line)["epoch"] for line in lines.read_text().splitlines()] == [1, 2, 3]
+    (whole,), (resumed,) = records(tmp_path / "whole"), records(tmp_path / "cut")
+    assert whole["state_sha256"] == resumed["state_sha256"]
+    assert whole["last"] == resumed["last"]
+    assert not list(tmp_path.glob("cut/runs/*.checkpoint*"))
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--layer", "sparse"], "`layer` must be one of dense, fastfood, wavelet, wavelet-paper, all, got 'sparse'"),
-        (["--layer", ""], "`layer` must be one of"),
-        (["--seeds", "0"], "`seeds` must be a count of at least 1"),
-        (["--seeds", "1,x"], "got '1,x'"),
-        (["--seeds", ""], "`seeds` must be a count"),
-        (["--preset", "long"], "`preset` must be one of quick, paper, got 'long'"),
-        (["--data", "half"], "`data` must be one of auto, full, sample, got 'half'"),
-        (["--device", "toaster"], "`device` must be usable here, got 'toaster'"),
-        (["--device", "meta"], "`device` must be usable here, got 'meta'"),
-        (["--wavelet", "db99"], "db99"),
-        (["--mode", "mirror"], "periodization"),
-        (["--level", "-1"], "level"),
-        (["--layer", "dense", "--mode", "zero"], "--mode is for the layer wavelet, got --layer dense"),
-        (["--epochs", "0"], "--epochs"),
-        (["--unknown"], "--unknown"),
-    ],
-)
+def test_shootout_has_one_protocol(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(monkeypatch, "reproduce", "shootout", "--protocol", "ours", "--out", tmp_path) == 2
+    assert "--protocol" in capsys.readouterr().err
+
+
+def test_all_runs_every_experiment_into_its_own_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen = []
+    monkeypatch.setattr(_command, "run_experiment", lambda experiment, values: seen.append((experiment, values)))
+    assert command(monkeypatch, "reproduce", "all", "--layer", "dense,removed", "--out", tmp_path, "--seeds", 2) == 0
+    assert [experiment for experiment, _ in seen] == list(EXPERIMENTS)
+    for experiment, values in seen:
+        assert values["out"] == tmp_path / experiment.name
+        choices = parse(experiment, values)
+        assert choices.layer == ("dense", "removed")
+        assert choices.seeds == (0, 1)
+        assert choices.protocol == experiment.protocols[0]
+    assert seen[4][1]["gates"] == "reset,state"  # of sequential MNIST
+    assert command(monkeypatch, "reproduce", "all", "--layer", "circulant") == 2
+    assert (
+        "`layer` must be one of dense, fastfood, wavelet, wavelet-paper, diagonal, removed, all"
+        in capsys.readouterr().err
+    )
+
+
+@pytest.mark.usefixtures("small")
+def test_resume_does_not_repeat_finished_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("reproduce", "mnist", "--layer", "removed", "--epochs", 1, "--out", tmp_path, "--resume")
+    assert command(monkeypatch, *words) == 0
+    (first,) = records(tmp_path)
+    assert command(monkeypatch, *words, "--seeds", 2) == 0
+    assert records(tmp_path)[0] == first
+    assert len(records(tmp_path)) == 2
+
+
+@pytest.mark.usefixtures("small")
+def test_resume_of_another_recipe_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("reproduce", "mnist", "--layer", "removed", "--epochs", 1, "--out", tmp_path)
+    assert command(monkeypatch, *words) == 0
+    (path,) = tmp_path.glob("runs/*.json")
+    path.write_text(path.read_text().replace('"adadelta"', '"adam"'))
+    assert command(monkeypatch, *words, "--resume") == 2
+    assert "is of another run (recipe: " in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("small")
+def test_tuning_chooses_on_the_validation_split_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("reproduce", "shootout", "--layer", "removed", "--epochs", 2, "--out", tmp_path)
+    assert command(monkeypatch, *words, "--tune") == 0
+    tried = records(tmp_path / "tuning")
+    assert sorted(record["recipe"]["learning_rate"] for record in tried) == sorted(SHOOTOUT.grid)
+    assert all(record["last"] == {} and record["seed"] == _command.TUNING_SEED for record in tried)
+    best = min(tried, key=lambda record: record["history"][-1]["validation_error"])["recipe"]["learning_rate"]
+    assert list(json.loads((tmp_path / "rates.json").read_text()).values()) == [best]
+    (record,) = records(tmp_path)
+    assert record["recipe"]["learning_rate"] == best
+    assert command(monkeypatch, *words, "--seeds", "5,") == 0  # a later command uses what was found
+    assert {record["recipe"]["learning_rate"] for record in records(tmp_path)} == {best}
+    assert command(monkeypatch, "table", tmp_path / "tuning") == 0  # a table without test figures
+
+
+@pytest.mark.usefixtures("small")
+def test_tuning_needs_a_validation_split(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(monkeypatch, "reproduce", "shootout", "--tune", "--validation", 0, "--out", tmp_path) == 2
+    assert "--tune chooses on held-out images, got --validation 0" in capsys.readouterr().err
+
+
+BAD = [
+    (["--layer", "sparse"], "`layer` must be one of dense, fastfood, wavelet, wavelet-paper, diagonal, removed, all"),
+    (["--layer", ""], "`layer` must be one of"),
+    (["--seeds", "0"], "`seeds` must be a count of at least 1"),
+    (["--seeds", "1,x"], "got '1,x'"),
+    (["--seeds", ""], "`seeds` must be a count"),
+    (["--preset", "long"], "`preset` must be one of quick, paper, got 'long'"),
+    (["--protocol", "mine"], "`protocol` must be one of paper, ours, got 'mine'"),
+    (["--data", "half"], "`data` must be one of auto, full, sample, got 'half'"),
+    (["--device", "toaster"], "`device` must be usable here, got 'toaster'"),
+    (["--device", "meta"], "`device` must be usable here, got 'meta'"),
+    (["--wavelet", "db99"], "db99"),
+    (["--mode", "mirror"], "periodization"),
+    (["--level", "-1"], "level"),
+    (["--constraint", "hard"], "`constraint` must be one of soft, orthogonal, biorthogonal, got 'hard'"),
+    (["--constraint", "orthogonal", "--wavelet", "bior2.2"], "orthonormal"),
+    (["--layer", "dense", "--mode", "zero"], "--mode is for the layer wavelet, got --layer dense"),
+    (["--published-slicing"], "--published-slicing is for the layer wavelet-paper, got --layer wavelet"),
+    (["--validation", "999999"], "`validation` must be between 0 and"),
+    (["--epochs", "0"], "--epochs"),
+    (["--unknown"], "--unknown"),
+    (["--gates", "reset"], "--gates"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), BAD)
 def test_bad_options_give_one_line(
     options: list[str],
     message: str,
@@ -128,6 +245,15 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     assert 'needs pooch for its commands: pip install "learnable-wavelets[experiments]"' in error
 
 
+def test_help_names_layers_and_presets(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert command(monkeypatch, "reproduce", "mnist", "--help") == 0
+    out = capsys.readouterr().out
+    assert "Of dense, fastfood, wavelet, wavelet-paper, diagonal, removed, or all" in out
+    assert "quick: 3000 steps; paper: 20 epochs" in out
+    assert "Train the paper's LeNet-5 on MNIST" in out
+
+
 @pytest.mark.parametrize(
     ("text", "seeds"), [("1", (0,)), ("3", (0, 1, 2)), ("4,7", (4, 7)), ("7,", (7,)), ("0,", (0,)), ("1,1", (1,))]
 )
@@ -136,11 +262,36 @@ def test_seeds(text: str, seeds: tuple[int, ...]) -> None:
 
 
 def test_layers() -> None:
-    assert _options.parse_names("layer", ["wavelet,dense", "dense"], _models.LAYERS) == ("wavelet", "dense")
-    assert _options.parse_names("layer", ["all"], _models.LAYERS) == tuple(_models.LAYERS)
+    known = mnist.EXPERIMENT.layers
+    assert _options.parse_names("layer", ["wavelet,dense", "dense"], known) == ("wavelet", "dense")
+    assert _options.parse_names("layer", ["all"], known) == known
+    assert set(known) <= set(_layers.LAYERS)
 
 
-def test_quick_preset_keeps_the_steps(sample: _data.Mnist) -> None:
-    assert mnist.preset_epochs("paper", sample) == 20
-    steps = mnist.preset_epochs("quick", sample) * _train.steps(len(sample.train_labels))
-    assert 0.9 * mnist.QUICK_STEPS < steps <= mnist.QUICK_STEPS
+@pytest.mark.parametrize("text", ["", "0", "1,x", "-1"])
+def test_counts(text: str) -> None:
+    assert parse_counts("depth", "3,1,3") == (3, 1)
+    with pytest.raises(ValueError, match="`depth` must be numbers of at least 1, such as 1,3; got"):
+        parse_counts("depth", text)
+
+
+def test_cases_of_the_shootout(vectors: Images) -> None:
+    values = {"layer": ["dense,wavelet,low-rank"], "depth": "1,3", "blocks": "1,4", "combine": "sum"}
+    found = [
+        (case.layer, case.choices.depth, case.choices.blocks)
+        for case in cases(SHOOTOUT, parse(SHOOTOUT, values), vectors)
+    ]
+    each = [("dense", 1), ("wavelet", 1), ("wavelet", 4), ("low-rank", 1), ("low-rank", 4)]
+    assert found == [(layer, (depth,), (blocks,)) for depth in (1, 3) for layer, blocks in each]
+
+
+def test_quick_preset_keeps_the_steps(sample) -> None:
+    task = Images(sample, as_maps, 64, 0, CPU)
+    assert mnist.recipe("wavelet", Choices(preset="paper"), task).epochs == 20
+    assert 0.9 * mnist.QUICK_STEPS < mnist.recipe("wavelet", Choices(), task).steps <= mnist.QUICK_STEPS
+
+
+@pytest.mark.parametrize("epochs", [3, 20])
+def test_learning_rate_ends_where_the_published_one_does(epochs: int, maps: Images) -> None:
+    gamma = mnist.recipe("wavelet", Choices(epochs=epochs), maps).gamma
+    assert gamma**epochs == pytest.approx(0.8**20)

@@ -6,12 +6,17 @@ from typing import Any
 import pytest
 
 from learnable_wavelets._command_line import write_atomic
-from learnable_wavelets.experiments import _results
+from learnable_wavelets.experiments import _report, _results
+
+COMMITTED = Path(__file__).parents[2] / "docs" / "results" / "mnist.json"
 
 
-def run(error: float, seed: int, layer: str = "dense", loss: float | None = 0.0) -> dict[str, Any]:
-    same = {"experiment": "mnist", "layer": layer, "settings": "", "data": "full", "epochs": 2, "parameters": 1234}
-    return {**same, "seed": seed, "test_error": error, "wavelet_loss": loss, "seconds": 3.0}
+def run(error: float | None, seed: int, layer: str = "dense", loss: float | None = 0.0, **other: Any) -> dict[str, Any]:
+    same = {"experiment": "mnist", "layer": layer, "settings": "", "protocol": "paper", "data": "full", "epochs": 2}
+    size = {"interval": 4, "parameters": 1234, "seed": seed, "seconds": 3.0}
+    history = [{"epoch": 1, "train_loss": 0.5}, {"epoch": 2, "train_loss": None}]
+    found = {"last": {"error": error}, "chosen": None, "wavelet_loss": loss, "history": history}
+    return {**same, **size, **found, **other}
 
 
 def test_each_line_is_whole_as_soon_as_it_is_written(tmp_path: Path) -> None:
@@ -39,28 +44,76 @@ def test_interrupted_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytes
 def test_summary_over_seeds() -> None:
     rows = _results.summarise([run(1.0, 1), run(0.5, 0), run(0.7, 0, "wavelet", 1e-6), run(1.5, 2)])
     assert [(row["layer"], row["seeds"]) for row in rows] == [("dense", [0, 1, 2]), ("wavelet", [0])]
-    assert rows[0]["test_error_mean"] == pytest.approx(1.0)
-    assert rows[0]["test_error_std"] == pytest.approx(0.5)  # of a sample: divided by n - 1
-    assert rows[1]["test_error_std"] is None
+    assert rows[0]["last"]["error"]["mean"] == pytest.approx(1.0)
+    assert rows[0]["last"]["error"]["std"] == pytest.approx(0.5)  # of a sample: divided by n - 1
+    assert rows[1]["last"]["error"]["std"] is None
+
+
+@pytest.mark.parametrize("key", ["protocol", "epochs", "interval", "settings", "parameters", "data", "experiment"])
+def test_what_differs_is_another_row(key: str) -> None:
+    first = run(1.0, 0)
+    other = first[key] + ("x" if isinstance(first[key], str) else 1)
+    assert len(_results.summarise([first, {**first, key: other}])) == 2
 
 
 def test_markdown() -> None:
     rows = _results.summarise([run(1.0, 0), run(0.5, 1), run(0.7, 0, "wavelet", 1e-6), run(90.2, 0, "z", None)])
-    assert _results.markdown(rows).splitlines()[2:5] == [
-        "| dense | full | 2 | 2 | 1,234 | 0.75 ± 0.35 | 0.0e+00 | 3 |",
-        "| wavelet | full | 2 | 1 | 1,234 | 0.70 | 1.0e-06 | 3 |",
-        "| z | full | 2 | 1 | 1,234 | 90.20 | not finite | 3 |",
+    assert _results.markdown(rows).splitlines()[:5] == [
+        "| layer | protocol | data | epochs | seeds | parameters | test error % | wavelet loss | seconds |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| dense | paper | full | 2 | 2 | 1,234 | 0.75 ± 0.35 | 0.0e+00 | 3 |",
+        "| wavelet | paper | full | 2 | 1 | 1,234 | 0.70 | 1.0e-06 | 3 |",
+        "| z | paper | full | 2 | 1 | 1,234 | 90.20 | not finite | 3 |",
     ]
+
+
+def test_chosen_epoch_stands_beside_the_last() -> None:
+    rows = _results.summarise([run(1.0, seed, chosen={"epoch": 3 + seed, "error": 0.5 + seed}) for seed in (0, 1)])
+    line = _results.markdown(rows).splitlines()[2]
+    assert line == "| dense | paper | full | 2 | 2 | 1,234 | 1.00 ± 0.00 | 1.00 ± 0.71 | 0.0e+00 | 3 |"
+
+
+def test_figure_that_is_not_finite() -> None:
+    rows = _results.summarise([run(1.0, 0), run(None, 1)])
+    assert "| not finite |" in _results.markdown(rows)
+
+
+def test_experiments_have_tables_of_their_own() -> None:
+    other = run(0.0, 0, experiment="adding", last={"mse": 1e-3, "accuracy": 0.9})
+    text = _results.markdown(_results.summarise([run(1.0, 0), other]))
+    assert "## adding" in text
+    assert "| test MSE | test accuracy |" in text
+    assert "| 1.00e-03 | 0.9000 |" in text
+    assert text.index("## adding") < text.index("## mnist") < text.index("| test error % |")
 
 
 def test_table_is_made_from_all_finished_runs(tmp_path: Path) -> None:
     for number in (0, 1):
         write_atomic(tmp_path / "runs" / f"{number}.json", json.dumps(run(1.0 + number, number)))
     (tmp_path / "runs" / "going.jsonl").write_text("{}\n")
-    rows = _results.write_table(tmp_path)
+    rows = _report.write_all(tmp_path)
     assert rows[0]["seeds"] == [0, 1]
     assert json.loads((tmp_path / "results.json").read_text()) == rows
     assert "1.50 ± 0.71" in (tmp_path / "table.md").read_text()
+    assert {path.name for path in tmp_path.glob("*.png")} == {"mnist-curves.png", "mnist-parameters.png"}
+
+
+def test_records_of_the_first_runs_are_still_read() -> None:
+    """The committed runs, and the table that was made from them when their form was the only one."""
+    runs = _results.read_list(COMMITTED)
+    assert len(runs) == 12
+    rows = {row["layer"]: row for row in _results.summarise(runs)}
+    old = {
+        line.split(" ")[1]: [cell.strip() for cell in line.strip("|").split("|")]
+        for line in COMMITTED.with_suffix(".md").read_text().splitlines()[2:6]
+    }
+    assert rows.keys() == old.keys()
+    for layer, row in rows.items():
+        cells = _results.cells(row)
+        shown = [cells[name] for name in ("layer", "data", "epochs", "seeds", "parameters", "test error %")]
+        assert [*shown, cells["wavelet loss"], cells["seconds"]] == old[layer]
+    assert {run["protocol"] for run in runs} == {"paper"}
+    assert _results.modern(runs[0]) == runs[0]
 
 
 def test_no_run(tmp_path: Path) -> None:

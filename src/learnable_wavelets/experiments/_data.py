@@ -66,7 +66,7 @@ def load_mnist(data: str = "auto") -> Mnist:
         raise ValueError(f"`data` must be one of {', '.join(CHOICES)}, got {data!r}")
     folder = None if data == "sample" else _find_folder()
     if folder is None and data == "full":
-        folder = _download(_roots()[0] / "mnist")
+        folder = _download(roots()[0] / "mnist")
     if folder is not None:
         arrays = [parse_idx(read_gz(folder / f"{name}.gz", digest))[0] for name, digest in SHA256.items()]
         return _mnist(arrays, "full", f"MNIST, full set, from {folder}")
@@ -133,7 +133,7 @@ def _damaged(path: Path | str, digest: str, content: bytes, note: str = "") -> s
     return f"{path} is damaged: SHA-256 should be {digest}, got {got}{extra}"
 
 
-def _roots() -> list[Path]:
+def roots() -> list[Path]:
     """Where data may lie, the folder that downloads go to first."""
     import pooch
 
@@ -144,7 +144,7 @@ def _roots() -> list[Path]:
 
 def _find_folder() -> Path | None:
     """The first folder that holds any of the four files: to hold only some is a fault to report, not to pass by."""
-    folders = [folder for root in _roots() for folder in (root / "mnist", root)]
+    folders = [folder for root in roots() for folder in (root / "mnist", root)]
     return next((folder for folder in folders if any((folder / f"{name}.gz").exists() for name in SHA256)), None)
 
 

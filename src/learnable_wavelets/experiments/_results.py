@@ -8,19 +8,35 @@ import math
 import statistics
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .._command_line import write_atomic
 
 Record = dict[str, Any]
 
-HEADER = ("layer", "data", "epochs", "seeds", "parameters", "test error %", "wavelet loss", "seconds")
+
+class Metric(NamedTuple):
+    """How a metric is shown."""
+
+    title: str
+    format: str
+
+
+METRICS = {
+    "error": Metric("error %", ".2f"),
+    "cross_entropy": Metric("cross-entropy", ".4f"),
+    "mse": Metric("MSE", ".2e"),
+    "accuracy": Metric("accuracy", ".4f"),
+    "bpc": Metric("bits per character", ".3f"),
+}
+GROUP = ("experiment", "layer", "settings", "protocol", "data", "epochs", "interval", "parameters")
 
 
 class JsonLines:
     """A file of JSON objects, one a line; each is one unbuffered write, so that an interrupt leaves whole lines."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("wb", buffering=0)
 
@@ -48,65 +64,121 @@ def read_runs(folder: Path) -> list[Record]:
     Raises:
         ValueError: there is none, or a file is not JSON.
     """
-    runs = [_read(path) for path in sorted(folder.glob("runs/*.json"))]
+    runs = [read_record(path) for path in sorted(folder.glob("runs/*.json"))]
     if not runs:
         raise ValueError(f"no finished run in {folder / 'runs'}")
     return runs
 
 
-def _read(path: Path) -> Record:
+def read_record(path: Path) -> Record:
+    """One run.
+
+    Raises:
+        ValueError: the file is not JSON.
+    """
     try:
-        record: Record = json.loads(path.read_text(encoding="utf-8"))
+        return modern(json.loads(path.read_text(encoding="utf-8")))
     except ValueError as error:
         raise ValueError(f"{path} is not JSON: {error}") from error
-    return record
+
+
+def read_list(path: Path) -> list[Record]:
+    """The runs of a file that holds a list of them, as those in `docs/results`."""
+    return [modern(record) for record in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def modern(record: Record) -> Record:
+    """A record of the first MNIST runs in the form that all experiments share; others as they are.
+
+    Those were trained on all training images by the published recipe; their test error of every epoch stays in the
+    history under its old name, and only that of the last epoch counts.
+    """
+    if "test_error" not in record:
+        return record
+    steps = {"full": 938, "sample": 134}[record["data"]]
+    new = {"protocol": "paper", "interval": steps, "last": {"error": record["test_error"]}, "chosen": None}
+    if "filters" in record:
+        new["filters"] = {"layer.filter": record["filters"]}
+    return {key: value for key, value in record.items() if key != "test_error"} | new
 
 
 def summarise(runs: Iterable[Record]) -> list[Record]:
-    """One row for each configuration: mean and sample standard deviation over its seeds."""
+    """One row for each configuration: mean and sample standard deviation over its seeds, of each metric."""
     groups: dict[tuple[Any, ...], list[Record]] = {}
     for run in runs:
-        groups.setdefault((run["layer"], run["settings"], run["data"], run["epochs"], run["parameters"]), []).append(
-            run
-        )
+        groups.setdefault(tuple(run[key] for key in GROUP), []).append(run)
     return [_row(group) for _, group in sorted(groups.items())]
 
 
 def _row(group: Sequence[Record]) -> Record:
-    errors = [run["test_error"] for run in group]
-    losses = [run["wavelet_loss"] for run in group]
     return {
-        **{key: group[0][key] for key in ("experiment", "layer", "settings", "data", "epochs", "parameters")},
+        **{key: group[0][key] for key in GROUP},
         "seeds": sorted(run["seed"] for run in group),
-        "test_error_mean": statistics.fmean(errors),
-        "test_error_std": statistics.stdev(errors) if len(errors) > 1 else None,
-        "wavelet_loss_mean": None if None in losses else statistics.fmean(losses),
-        "seconds_mean": statistics.fmean(run["seconds"] for run in group),
+        "last": {name: _spread([run["last"].get(name) for run in group]) for name in group[0]["last"]},
+        "chosen": {
+            name: _spread([run["chosen"].get(name) for run in group])
+            for name in group[0]["last"]
+            if all(run["chosen"] for run in group)
+        },
+        "wavelet_loss": _spread([run["wavelet_loss"] for run in group]),
+        "seconds": _spread([run["seconds"] for run in group]),
     }
 
 
-def cells(row: Record) -> tuple[str, ...]:
-    """A row of `summarise` as words, in the order of `HEADER`."""
-    name = f"{row['layer']} ({row['settings']})" if row["settings"] else row["layer"]
-    spread = "" if row["test_error_std"] is None else f" ± {row['test_error_std']:.2f}"
-    loss = "not finite" if row["wavelet_loss_mean"] is None else f"{row['wavelet_loss_mean']:.1e}"
-    return (
-        name,
-        row["data"],
-        str(row["epochs"]),
-        str(len(row["seeds"])),
-        f"{row['parameters']:,}",
-        f"{row['test_error_mean']:.2f}{spread}",
-        loss,
-        f"{row['seconds_mean']:.0f}",
-    )
+def _spread(values: list[float | None]) -> Record:
+    """Mean and sample standard deviation; nothing where a value is not finite."""
+    numbers = [value for value in values if value is not None]
+    if not numbers or len(numbers) < len(values):
+        return {"mean": None, "std": None}
+    return {"mean": statistics.fmean(numbers), "std": statistics.stdev(numbers) if len(numbers) > 1 else None}
 
 
-def markdown(rows: Iterable[Record]) -> str:
-    """The table as Markdown."""
-    lines = [HEADER, ("---",) + ("---:",) * (len(HEADER) - 1), *map(cells, rows)]
-    note = "Test error after the last epoch: mean ± sample standard deviation over the seeds. Seconds: one run."
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{note}\n"
+def show(spread: Record, format: str) -> str:
+    """`mean ± std` in words."""
+    if spread["mean"] is None:
+        return "not finite"
+    return f"{spread['mean']:{format}}" + ("" if spread["std"] is None else f" ± {spread['std']:{format}}")
+
+
+def cells(row: Record) -> dict[str, str]:
+    """A row of `summarise` as words by title."""
+    title = f"{row['layer']} ({row['settings']})" if row["settings"] else row["layer"]
+    first = next(iter(row["last"]), None)
+    shown = {name: spread for name, spread in row["last"].items() if name == first or name != "cross_entropy"}
+    metrics = {METRICS[name].title: show(spread, METRICS[name].format) for name, spread in shown.items()}
+    chosen = row["chosen"].get(first)
+    return {
+        "layer": title,
+        "protocol": row["protocol"],
+        "data": row["data"],
+        "epochs": str(row["epochs"]),
+        "seeds": str(len(row["seeds"])),
+        "parameters": f"{row['parameters']:,}",
+        **{f"test {name}": value for name, value in metrics.items()},
+        "at chosen epoch": show(chosen, METRICS[first].format) if chosen and first else "",
+        "wavelet loss": show({**row["wavelet_loss"], "std": None}, ".1e"),
+        "seconds": show({**row["seconds"], "std": None}, ".0f"),
+    }
+
+
+NOTE = (
+    "Test figures after the last epoch, mean ± sample standard deviation over the seeds; beside them the first of them "
+    "at the epoch that the validation split chose, where there is one. Seconds: one run."
+)
+
+
+def markdown(rows: Sequence[Record]) -> str:
+    """One table for each experiment."""
+    names = dict.fromkeys(row["experiment"] for row in rows)
+    tables = {name: _table([cells(row) for row in rows if row["experiment"] == name]) for name in names}
+    parts = [f"## {name}\n\n{table}" if len(tables) > 1 else table for name, table in tables.items()]
+    return "\n\n".join(parts) + f"\n\n{NOTE}\n"
+
+
+def _table(rows: list[dict[str, str]]) -> str:
+    titles = [title for title in rows[0] if any(row[title] for row in rows)]
+    lines = [titles, ["---"] + ["---:"] * (len(titles) - 1), *([row[title] for title in titles] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def write_table(folder: Path) -> list[Record]:

@@ -1,90 +1,172 @@
-"""One training run of the MNIST experiment, from seed to files."""
+"""One training run of any experiment, from seed to files."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import nn
 
 import learnable_wavelets as lw
 
 from .._command_line import write_atomic
-from . import _models, _report, _results, _train
+from . import _report, _results
+from ._checkpoint import Checkpoint, check_identity
+from ._layers import count
+from ._ranks import ALONE, Ranks
+from ._recipe import Recipe
+from ._task import Task
+from ._trainer import Trainer
+
+Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Run:
     """What tells one run from every other in a results folder."""
 
+    experiment: str
+    protocol: str
     layer: str
     settings: str
     data: str
     epochs: int
+    interval: int
     seed: int
 
     @property
     def name(self) -> str:
         """The stem of the run's files."""
-        parts = ("mnist", self.layer, self.settings, self.data, f"e{self.epochs}", f"s{self.seed}")
+        length = f"e{self.epochs}x{self.interval}"
+        parts = (self.experiment, self.protocol, self.layer, self.settings, self.data, length, f"s{self.seed}")
         return "-".join(part.replace(", ", "-").replace(" ", "-") for part in parts if part)
 
 
-def start(layer: str, options: _models.WaveletOptions, data: str, epochs: int, seed: int) -> tuple[Run, _models.LeNet5]:
-    """The run and its network, which the seed alone decides."""
-    torch.manual_seed(seed)
-    network = _models.build(layer, options)
-    return Run(layer, _models.settings(layer, options, network), data, epochs, seed), network
+@dataclass(frozen=True)
+class Watch:
+    """Who looks on: called after each step with the number of steps done, and after each epoch with its record."""
+
+    on_step: Callable[[int], None] = lambda done: None
+    on_epoch: Callable[[Record], None] = lambda record: None
+
+
+UNWATCHED = Watch()
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """Where a run is kept, and whether it goes on from there."""
+
+    out: Path
+    resume: bool = False
+    checkpoint_seconds: float = 30.0
+    test: bool = True
+    """Whether the finished run is tested: one that only tunes must not be."""
 
 
 def execute(
     run: Run,
-    network: _models.LeNet5,
-    splits: tuple[_train.Split, _train.Split],
-    out: Path,
-    on_step: Callable[[], None] = lambda: None,
-    on_epoch: Callable[[_train.Epoch], None] = lambda _: None,
-) -> _results.Record:
-    """Train; write one JSON line an epoch, then the record of the run and, for a wavelet layer, its picture."""
-    recipe = _train.Recipe(run.epochs)
-    before = _bank(network)
-    history = []
-    with _results.JsonLines(out / "runs" / f"{run.name}.jsonl") as lines:
-        for epoch in _train.train(network, *splits, recipe, run.seed, on_step):
-            lines.write({"run": run.name, **epoch._asdict()})
-            history.append(epoch)
-            on_epoch(epoch)
-    record = _record(run, network, recipe, history)
-    after = _bank(network)
-    if before is not None and after is not None:
-        banks = {"start": before, "learned": after}
-        record["filters"] = {name: {k: v.tolist() for k, v in bank._asdict().items()} for name, bank in banks.items()}
-        _report.picture(out / f"{run.name}.png", banks)
-    write_atomic(out / "runs" / f"{run.name}.json", json.dumps(record, indent=1) + "\n")
+    network: nn.Module,
+    task: Task,
+    recipe: Recipe,
+    keeping: Keeping,
+    ranks: Ranks = ALONE,
+    watch: Watch = UNWATCHED,
+) -> Record:
+    """Train; one JSON line an epoch, a checkpoint now and then, in the end the record and, for a bank, its picture."""
+    stem = keeping.out / "runs" / run.name
+    identity = {**asdict(run), "recipe": asdict(recipe), "parameters": count(network)}
+    checkpoint = Checkpoint(stem.parent / f"{run.name}.checkpoint", identity, keeping.checkpoint_seconds)
+    finished = stem.parent / f"{run.name}.json"
+    if keeping.resume and finished.exists():
+        record = _results.read_record(finished)
+        check_identity(finished, {key: record.get(key) for key in identity}, identity)
+        return record
+    before = _banks(network)
+    trainer = Trainer(network, task, recipe, run.seed, ranks)
+    if keeping.resume:
+        checkpoint.load(trainer)
+    ranks.wait()  # every process has looked at the files before the first one changes them
+    if not ranks.writes:
+        _train(trainer, watch)
+        return _record(run, trainer, keeping.test)
+    if not keeping.resume:
+        checkpoint.remove()
+        finished.unlink(missing_ok=True)
+    with _results.JsonLines(stem.parent / f"{run.name}.jsonl") as lines:
+        for epoch in trainer.history:  # the checkpoint's, whatever a killed process had written after it
+            lines.write({"run": run.name, **epoch})
+        _train(trainer, watch, lines, checkpoint)
+    record = _record(run, trainer, keeping.test)
+    banks = {name: {"start": start, "learned": _banks(network)[name]} for name, start in before.items()}
+    if banks:
+        record["filters"] = {name: {when: _numbers(bank) for when, bank in two.items()} for name, two in banks.items()}
+        _report.wavelet(keeping.out / f"{run.name}.png", next(iter(banks.values())))
+    write_atomic(finished, json.dumps(record, indent=1) + "\n")
+    checkpoint.remove()
     return record
 
 
-def _bank(network: _models.LeNet5) -> lw.FilterBank | None:
-    """A copy of the network's filters, if it has any."""
-    if not isinstance(network.layer, lw.WaveletLinear):
-        return None
-    return lw.FilterBank(*(taps.detach().to("cpu", copy=True) for taps in network.layer.filter.filter_bank))
+def _train(
+    trainer: Trainer,
+    watch: Watch,
+    lines: _results.JsonLines | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> None:
+    watch.on_step(trainer.step)
+    while not trainer.done:
+        epoch = trainer.advance()
+        watch.on_step(trainer.step)
+        if epoch is not None:
+            if lines is not None:
+                lines.write({"run": lines.path.stem, **epoch})
+            watch.on_epoch(epoch)
+        if checkpoint is not None:
+            checkpoint.save_if_due(trainer)
 
 
-def _record(run: Run, network: _models.LeNet5, recipe: _train.Recipe, history: list[_train.Epoch]) -> _results.Record:
-    epochs = [_results.finite(epoch._asdict()) for epoch in history]
+def digest(network: nn.Module) -> str:
+    """SHA-256 of all that the network has learned: two runs with the same are the same to the bit."""
+    total = hashlib.sha256()
+    for name, tensor in network.state_dict().items():
+        total.update(name.encode())
+        total.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return total.hexdigest()
+
+
+def _banks(network: nn.Module) -> dict[str, lw.FilterBank]:
+    """Copies of the network's filter banks by name."""
+    return {
+        name: lw.FilterBank(*(taps.detach().to("cpu", copy=True) for taps in module.filter_bank))
+        for name, module in network.named_modules()
+        if isinstance(module, lw.WaveletFilter)
+    }
+
+
+def _numbers(bank: lw.FilterBank) -> dict[str, list[float]]:
+    return {name: taps.tolist() for name, taps in bank._asdict().items()}
+
+
+def _record(run: Run, trainer: Trainer, test: bool) -> Record:
+    last, chosen = trainer.test() if test else ({}, None)
+    layers: list[nn.Module] = list(getattr(trainer.network, "layers", ()))
     return {
         "run": run.name,
-        "experiment": "mnist",
         **asdict(run),
-        "parameters": _models.count(network),
-        "layer_parameters": _models.count(network.layer),
-        "test_error": epochs[-1]["test_error"],
-        "wavelet_loss": epochs[-1]["wavelet_loss"],
-        "seconds": sum(epoch.seconds for epoch in history),
-        "recipe": {**recipe._asdict(), "gamma": recipe.gamma, "batch": _train.BATCH},
-        "device": next(network.parameters()).device.type,
+        "parameters": count(trainer.network),
+        "layer_parameters": sum(map(count, layers)),
+        "last": _results.finite(last),
+        "chosen": None if chosen is None else _results.finite(chosen),
+        "wavelet_loss": _results.finite(trainer.history[-1])["wavelet_loss"],
+        "seconds": trainer.seconds,
+        "state_sha256": digest(trainer.network),
+        "recipe": asdict(trainer.recipe),
+        "device": trainer.device.type,
         "threads": torch.get_num_threads(),
+        "processes": trainer.ranks.world,
         "versions": {"torch": torch.__version__, "learnable_wavelets": lw.__version__},
-        "history": epochs,
+        "history": [_results.finite(epoch) for epoch in trainer.history],
     }

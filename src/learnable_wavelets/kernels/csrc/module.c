@@ -133,7 +133,7 @@ static PyObject *lw_waverec_backward(PyObject *self, PyObject *const *args, Py_s
     return lw_transform("waverec_backward", args, count, 1, 1);
 }
 
-/* x, y | gy, x; rows, in, out, k, n, chunked, wrap, mode, level, taps, B, G, perm, S, bias, dec_lo, dec_hi, rec_lo, rec_hi
+/* x, y | gy, x; rows, in, out, k, n, chunked, wrap, mode, level, taps, B, perm, G, S, bias, dec_lo, dec_hi, rec_lo, rec_hi
  * [, gx, gB, gG, gS, gbias, gdec_lo, gdec_hi, grec_lo, grec_hi], dtype, threads */
 static PyObject *lw_sandwich_call(const char *name, PyObject *const *args, Py_ssize_t count, int backward) {
     lw_args a = {args, 0};
@@ -147,7 +147,7 @@ static PyObject *lw_sandwich_call(const char *name, PyObject *const *args, Py_ss
     job.rows = lw_int(&a), job.in = lw_int(&a), job.out = lw_int(&a), job.k = lw_int(&a), job.n = lw_int(&a);
     job.chunked = lw_int(&a) != 0, job.wrap = lw_int(&a) != 0;
     int64_t mode = lw_int(&a), level = lw_int(&a), taps = lw_int(&a);
-    job.B = lw_pointer(&a), job.G = lw_pointer(&a), job.perm = lw_pointer(&a), job.S = lw_pointer(&a);
+    job.B = lw_pointer(&a), job.perm = lw_pointer(&a), job.G = lw_pointer(&a), job.S = lw_pointer(&a);
     job.bias = lw_pointer(&a);
     for (int i = 0; i < 4; i++) job.filter[i] = lw_pointer(&a);
     if (backward) {

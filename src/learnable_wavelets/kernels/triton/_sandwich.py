@@ -9,6 +9,7 @@ import torch
 import triton
 from torch import Tensor
 
+from .._checks import aligned, check, check_sandwich
 from .._layout import Layout
 from . import _launch, _passes, _tiles
 from .device import _sandwich as device
@@ -18,9 +19,7 @@ Bank = Sequence[Tensor | None]
 
 def sandwich(*args: Any) -> Any:
     """The operator; arguments as its schema has them."""
-    x, diag_in, permutation, diag_mid, diag_out, bias, *bank, layout, _, level = args
-    x, diag_in, permutation, diag_mid, diag_out = _contiguous(x, diag_in, permutation, diag_mid, diag_out)
-    layout, bank = Layout(*layout), _contiguous(*bank)
+    x, (diag_in, permutation, diag_mid, diag_out, bias, *bank), layout, level = _checked(args)
     y = x.new_empty((*x.shape[:-1], layout.out_features))
     if y.numel() == 0:
         return y
@@ -44,9 +43,10 @@ def sandwich(*args: Any) -> Any:
 
 def sandwich_backward(*args: Any) -> list[Tensor]:
     """The operator: gradients of x, B, G, S, bias and the four filters; nothing where none is needed."""
-    grad, x, diag_in, permutation, diag_mid, diag_out, bias, *bank, layout, _, level, needs = args
-    grad, x, diag_in, permutation, diag_mid, diag_out = _contiguous(grad, x, diag_in, permutation, diag_mid, diag_out)
-    layout, bank = Layout(*layout), _contiguous(*bank)
+    grad, *inputs, needs = args
+    x, (diag_in, permutation, diag_mid, diag_out, bias, *bank), layout, level = _checked(inputs)
+    check("grad", grad, _launch.row_count(x) * layout.out_features, x.dtype, x)
+    grad = aligned(grad)
     work = _one_kernel if on_chip(layout, x.dtype, "backward") else _passes.sandwich_backward
     dx, sums = work(grad, x, diag_in, permutation, diag_mid, diag_out, bank, layout, level, needs)
     sources = (x, diag_in, diag_mid, diag_out, bias, *bank)
@@ -104,5 +104,6 @@ def _half(bank: Bank) -> int:
     return 0 if bank[0] is None else bank[0].shape[0] // 2
 
 
-def _contiguous(*tensors: Tensor | None) -> list[Any]:
-    return [None if t is None else t.contiguous() for t in tensors]
+def _checked(inputs: Sequence[Any]) -> tuple[Tensor, list[Any], Layout, int]:
+    x, tensors, layout, _, level, _ = check_sandwich(inputs)
+    return x, tensors, Layout(*layout), level  # type: ignore[arg-type]

@@ -12,11 +12,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from .._checks import aligned, check, check_filters
 from . import _launch, _tiles
 
 
 def fwht(x: Tensor, scale: float) -> Tensor:
-    x = x.contiguous()
+    x = aligned(x)
     y = torch.empty_like(x)
     if x.numel() == 0:
         return y
@@ -37,12 +38,14 @@ def fwht(x: Tensor, scale: float) -> Tensor:
 
 
 def wavedec(x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int) -> Tensor:
-    x = x.contiguous()
+    check_filters(x, lo, hi)
+    x = aligned(x)
     return analyse(x, lo.contiguous(), hi.contiguous(), level).view(x.shape)
 
 
 def waverec(packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int) -> Tensor:
-    packed = packed.contiguous()
+    check_filters(packed, lo, hi)
+    packed = aligned(packed)
     return synthesise(packed, lo.contiguous(), hi.contiguous(), level).view(packed.shape)
 
 
@@ -61,7 +64,9 @@ def waverec_backward(
 def _backward(
     grad: Tensor, x: Tensor, lo: Tensor, hi: Tensor, level: int, needs: Sequence[bool], *, analysis: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    grad, x, lo, hi = grad.contiguous(), x.contiguous(), lo.contiguous(), hi.contiguous()
+    check_filters(x, lo, hi)
+    check("grad", grad, x.numel(), x.dtype, x)
+    grad, x, lo, hi = aligned(grad), aligned(x), lo.contiguous(), hi.contiguous()
     if needs[1] or needs[2]:
         dx, filters = (analyse_backward if analysis else synthesise_backward)(grad, x, lo, hi, level)
     else:

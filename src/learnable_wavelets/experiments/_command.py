@@ -1,0 +1,169 @@
+"""The command `learnable-wavelets reproduce NAME`: every layer, every seed, one table."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from .._command_line import one_line_errors, parse_device, parse_names, write_atomic
+from . import _report
+from ._experiment import Case, Experiment, cases, parse
+from ._options import make_command
+from ._ranks import Ranks, local_device, process_group
+from ._results import METRICS, Record, summarise
+from ._run import Keeping, Run, Watch, execute
+
+TUNING_SEED = 1000  # not one that is reported
+RATES = "rates.json"
+
+
+def command(experiment: Experiment) -> Callable[..., None]:
+    """The function that `learnable-wavelets reproduce` runs."""
+
+    def reproduce(**values: Any) -> None:
+        run_experiment(experiment, values)
+
+    words = {
+        "layers": ", ".join(experiment.layers),
+        "default": ", ".join(experiment.default_layers),
+        "quick": experiment.quick,
+        "paper": experiment.full,
+    }
+    defaults = {"out": Path("results") / experiment.name, **experiment.defaults}
+    return make_command(reproduce, experiment.names, words, experiment.help, defaults)
+
+
+def run_experiment(experiment: Experiment, values: dict[str, Any]) -> None:
+    """Train and test every case; show one table."""
+    with one_line_errors():
+        choices = parse(experiment, values)
+        if choices.threads is not None:
+            torch.set_num_threads(choices.threads)
+        device = local_device(parse_device(choices.device))
+        choices = replace(choices, device=str(device))
+        task = experiment.load(choices, device)
+        if choices.tune and not task.parts("validation"):
+            raise ValueError("--tune chooses on held-out images, got --validation 0")
+        planned = cases(experiment, choices, task)
+        for case in planned:  # a wrong choice is to fail now, not after the first layer's hour
+            case.network(0)
+        choices.out.mkdir(parents=True, exist_ok=True)
+    with process_group(device) as ranks:
+        console = Console(quiet=not ranks.writes)
+        _announce(console, planned)
+        try:
+            records = list(_run_all(console, planned, ranks))
+        except KeyboardInterrupt:
+            where = choices.out / "runs"
+            console.print(f"\nStopped. The finished epochs are in {where}; --resume goes on", soft_wrap=True)
+            raise typer.Exit(130) from None
+        if ranks.writes:
+            with one_line_errors():
+                _report.write_all(choices.out)
+            for screen in _report.screen_tables(summarise(records)):
+                console.print(screen)
+            console.print(f"Table and pictures of all runs so far: {choices.out / 'table.md'}", soft_wrap=True)
+
+
+def _announce(console: Console, planned: list[Case]) -> None:
+    recipe = planned[0].recipe()
+    console.print(planned[0].task.source, soft_wrap=True)
+    rates = sorted({case.recipe().learning_rate for case in planned})
+    rate = f"{rates[0]:g}" if len(rates) == 1 else f"{rates[0]:g} to {rates[-1]:g} by layer"
+    how = f"{recipe.optimizer}, rate {rate}, {recipe.schedule}, batch {recipe.batch}"
+    console.print(f"Epochs: {recipe.epochs} of {recipe.interval} steps; {how}", soft_wrap=True)
+
+
+def _run_all(console: Console, planned: list[Case], ranks: Ranks) -> Iterator[Record]:
+    with Progress(console=console) as progress:
+        first = planned[0].choices
+        keeping = Keeping(first.out, first.resume, first.checkpoint_seconds)
+        for case in planned:
+            tuned = _with_rate(progress, case, keeping, ranks)
+            for seed in case.choices.seeds:
+                yield _run_one(progress, tuned, seed, keeping, ranks)
+
+
+def _run_one(progress: Progress, case: Case, seed: int, keeping: Keeping, ranks: Ranks) -> Record:
+    network, recipe = case.network(seed), case.recipe()
+    run = case.run(seed, network)
+    with _watched(progress, run, recipe.steps, ranks) as watch, one_line_errors():
+        return execute(run, network, case.task, recipe, keeping, ranks, watch)
+
+
+@contextmanager
+def _watched(progress: Progress, run: Run, steps: int, ranks: Ranks) -> Iterator[Watch]:
+    label = ", ".join(part for part in (run.layer, run.settings, f"seed {run.seed}") if part)
+    bar = progress.add_task(label, total=steps, visible=ranks.writes)
+
+    def on_epoch(record: Record) -> None:
+        words = _words(record)
+        progress.update(bar, description=f"{label}: {words}")
+        if not progress.console.is_terminal:  # a log file shows no bar until the end
+            progress.console.print(f"{label}: epoch {record['epoch']} of {run.epochs}, {words}", soft_wrap=True)
+
+    yield Watch(lambda done: progress.update(bar, completed=done), on_epoch)
+
+
+def _words(record: Record) -> str:
+    """The metrics of the validation split, or the training loss."""
+    shown = [(name, record.get(f"validation_{name}")) for name in METRICS]
+    metrics = [f"{METRICS[name].title} {value:{METRICS[name].format}}" for name, value in shown if value is not None]
+    return "validation " + ", ".join(metrics) if metrics else f"training loss {record['train_loss']:.4f}"
+
+
+def _with_rate(progress: Progress, case: Case, keeping: Keeping, ranks: Ranks) -> Case:
+    """The case with the learning rate that `--tune` chose, now or in an earlier command with the same --out."""
+    if case.choices.learning_rate is not None:
+        return case
+    path = keeping.out / RATES
+    rates: dict[str, float] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    ranks.wait()  # every process has read the file before one writes it again
+    key = f"{case.layer} ({case.settings(case.network(0))}) {case.choices.protocol}"
+    if case.choices.tune and not (keeping.resume and key in rates):
+        rates[key] = _tune(progress, case, keeping, ranks)
+        if ranks.writes:
+            write_atomic(path, json.dumps(rates, indent=1, sort_keys=True) + "\n")
+        ranks.wait()
+    if key not in rates:
+        return case
+    return replace(case, choices=replace(case.choices, learning_rate=rates[key]))
+
+
+def _tune(progress: Progress, case: Case, keeping: Keeping, ranks: Ranks) -> float:
+    """The rate of the grid with the best validation after the last epoch; the test set is not looked at."""
+    apart = replace(keeping, out=keeping.out / "tuning", test=False)
+    values: dict[float, float] = {}
+    for rate in case.experiment.grid:
+        tried = replace(case, choices=replace(case.choices, learning_rate=rate))
+        record = _run_one(progress, tried, TUNING_SEED, apart, ranks)
+        value = record["history"][-1]["choose"]
+        values[rate] = float("inf") if value is None else value
+    return min(values, key=lambda rate: values[rate])
+
+
+EVERY = ("layer", "seeds", "preset", "protocol", "epochs", "out", "resume", "checkpoint_seconds", "device", "threads")
+
+
+def all_command(experiments: tuple[Experiment, ...]) -> Callable[..., None]:
+    """`learnable-wavelets reproduce all`: one after the other, each into its own folder."""
+    shared = tuple(name for name in experiments[0].layers if all(name in other.layers for other in experiments))
+
+    def reproduce(**values: Any) -> None:
+        if values["layer"]:
+            with one_line_errors():
+                values["layer"] = list(parse_names("layer", values["layer"], shared))
+        for experiment in experiments:
+            own = {**experiment.defaults, **values, "out": values["out"] / experiment.name}
+            run_experiment(experiment, own)
+
+    words = {"layers": ", ".join(shared), "default": "each experiment's own", "quick": "short", "paper": "published"}
+    help = f"All of {', '.join(experiment.name for experiment in experiments)}, each into a folder below --out."
+    return make_command(reproduce, EVERY, words, help, {"out": Path("results")})

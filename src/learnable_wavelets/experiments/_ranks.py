@@ -1,0 +1,65 @@
+"""The processes of a `torchrun`: shares of a batch, sums over all, one of them that writes."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+from torch import distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+
+class Ranks(NamedTuple):
+    """One process among those that train one model; alone by default."""
+
+    rank: int = 0
+    world: int = 1
+
+    @property
+    def writes(self) -> bool:
+        """Only the first process prints and writes files."""
+        return self.rank == 0
+
+    def share(self, rows: torch.Tensor) -> torch.Tensor:
+        """The rows of this process in a global batch."""
+        return rows if self.world == 1 else rows.tensor_split(self.world)[self.rank]
+
+    def sum_(self, values: torch.Tensor) -> torch.Tensor:
+        """`values`, in place, summed over the processes."""
+        if self.world > 1:
+            distributed.all_reduce(values)
+        return values
+
+    def wait(self) -> None:
+        """Until all processes are here."""
+        if self.world > 1:
+            distributed.barrier()
+
+    def wrap(self, network: nn.Module) -> nn.Module:
+        """`network` such that gradients are averaged over the processes."""
+        return network if self.world == 1 else DistributedDataParallel(network)
+
+
+ALONE = Ranks()
+
+
+@contextmanager
+def process_group(device: torch.device) -> Iterator[Ranks]:
+    """The processes that `torchrun` started, or this one alone."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world == 1 or "RANK" not in os.environ:
+        yield ALONE
+        return
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield Ranks(distributed.get_rank(), world)
+    finally:
+        distributed.destroy_process_group()
+
+
+def local_device(device: torch.device) -> torch.device:
+    """`cuda` as this process's own card of those that `torchrun` shares out."""
+    if str(device) == "cuda" and "LOCAL_RANK" in os.environ:
+        return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+    return device

@@ -1,0 +1,32 @@
+"""What the recurrent experiments share: a GRU whose recurrent matrices are made by the name of a layer."""
+
+from collections.abc import Callable
+
+from torch import nn
+
+from ._alternatives import Nothing
+from ._layers import LayerOptions, make_layer
+from ._options import GATES, Choices
+from ._published import Materialised, PublishedSlicing
+
+LAYERS = ("dense", "fastfood", "wavelet", "wavelet-paper", "low-rank", "circulant", "diagonal", "removed")
+
+
+def factory(layer: str, options: LayerOptions) -> Callable[[int], nn.Module] | None:
+    """From the width to a recurrent matrix without bias; nothing for a dense GRU, which needs none."""
+    if layer == "dense":
+        return None
+    if layer == "removed":
+        return lambda n: Nothing()
+    return lambda n: _materialised(make_layer(layer, n, n, False, options))
+
+
+def _materialised(layer: nn.Module) -> nn.Module:
+    """The published slicing is composed of many operations, too slow for every step."""
+    return Materialised(layer) if isinstance(layer, PublishedSlicing) else layer
+
+
+def words(layer: str, choices: Choices) -> tuple[str, ...]:
+    """The replaced gates, unless they are all: a part of what a row is."""
+    gates = choices.gates or GATES
+    return () if layer == "dense" or gates == GATES else (f"gates {'+'.join(gates)}",)

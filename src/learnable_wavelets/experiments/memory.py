@@ -1,0 +1,53 @@
+"""`learnable-wavelets reproduce memory`: repeat ten symbols after 150 steps."""
+
+import torch
+from torch import nn
+
+from ._experiment import Experiment
+from ._layers import LayerOptions, PaperWavelet
+from ._networks import Recurrent
+from ._options import Choices
+from ._recipe import Recipe
+from ._recurrent import LAYERS, factory, words
+from ._synthetic import SYMBOLS, Memory
+from ._task import Task
+
+LENGTH, HIDDEN, BATCH, EPOCHS = 150, 512, 50, 20
+QUICK_LENGTH, QUICK_STEPS = 10, 400
+HELD_OUT = {"quick": 1_000, "paper": 10_000}
+
+
+def load(choices: Choices, device: torch.device) -> Task:
+    """Published: 600,000 sequences of 150 + 20 steps, each seen once."""
+    length = QUICK_LENGTH if choices.preset == "quick" else LENGTH
+    return Memory(length, BATCH, HELD_OUT[choices.preset], device)
+
+
+def build(layer: str, choices: Choices, options: LayerOptions, task: Task) -> nn.Module:
+    """One-hot symbols in, scores of the symbols out at every step."""
+    return Recurrent((SYMBOLS + 2, HIDDEN, SYMBOLS + 2), factory(layer, options), choices.gates)
+
+
+def recipe(layer: str, choices: Choices, task: Task) -> Recipe:
+    """Published: RMSprop at a constant rate, no clipping."""
+    quick = choices.preset == "quick"
+    epochs, interval = (4, QUICK_STEPS // 4) if quick else (EPOCHS, task.interval)
+    epochs = choices.epochs or epochs
+    if choices.protocol == "paper":
+        return Recipe(epochs, interval, BATCH, "rmsprop", 1e-3)
+    return Recipe(epochs, interval, BATCH, "adam", 1e-2, "one-cycle", clip=1.0)
+
+
+EXPERIMENT = Experiment(
+    name="memory",
+    help="Train a GRU to repeat ten symbols after a gap; report cross-entropy and the accuracy of the ten.",
+    layers=LAYERS,
+    load=load,
+    build=build,
+    recipe=recipe,
+    paper=PaperWavelet("haar", 6, 8),
+    options=("gates",),
+    quick=f"gap {QUICK_LENGTH}, {QUICK_STEPS} steps",
+    full=f"gap {LENGTH}, 12000 steps",
+    words=words,
+)

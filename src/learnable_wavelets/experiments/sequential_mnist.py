@@ -1,0 +1,62 @@
+"""`learnable-wavelets reproduce sequential-mnist`: read a digit pixel by pixel."""
+
+import torch
+from torch import nn
+
+from ._data import load_mnist
+from ._experiment import Experiment
+from ._images import Images, as_sequences, as_short_sequences
+from ._layers import LayerOptions, PaperWavelet
+from ._networks import Recurrent
+from ._options import Choices
+from ._recipe import Recipe
+from ._recurrent import LAYERS, factory, words
+from ._task import Task
+
+HIDDEN, BATCH, EPOCHS = 58, 256, 100
+QUICK_STEPS = 120
+HELD_OUT = 12
+
+
+def load(choices: Choices, device: torch.device) -> Task:
+    """Published: batches in file order, in every epoch the same."""
+    data = load_mnist(choices.data)
+    paper = choices.protocol == "paper"
+    validation = choices.validation
+    if validation is None:
+        validation = 0 if paper else len(data.train_labels) // HELD_OUT
+    if choices.preset == "paper":
+        return Images(data, as_sequences, BATCH, validation, device, shuffle=not paper)
+    data = data._replace(name=f"{data.name}-14x14", source=f"{data.source}, shrunk to 14 x 14")
+    return Images(data, as_short_sequences, BATCH, validation, device, shuffle=not paper)
+
+
+def build(layer: str, choices: Choices, options: LayerOptions, task: Task) -> nn.Module:
+    """One pixel in, ten scores out at the last step; by default the update matrix stays dense, as published."""
+    return Recurrent((1, HIDDEN, 10), factory(layer, options), choices.gates, last=True)
+
+
+def recipe(layer: str, choices: Choices, task: Task) -> Recipe:
+    """Published: RMSprop at a constant rate, gradients clipped to norm 1."""
+    quick = choices.preset == "quick"
+    interval = min(QUICK_STEPS // 2, task.interval) if quick else task.interval
+    epochs = choices.epochs or (QUICK_STEPS // interval if quick else EPOCHS)
+    if choices.protocol == "paper":
+        return Recipe(epochs, interval, BATCH, "rmsprop", 1e-3, clip=1.0)
+    return Recipe(epochs, interval, BATCH, "adam", 3e-3, "one-cycle", clip=1.0)
+
+
+EXPERIMENT = Experiment(
+    name="sequential-mnist",
+    help="Train a GRU to read MNIST pixel by pixel; report the test error.",
+    layers=LAYERS,
+    load=load,
+    build=build,
+    recipe=recipe,
+    paper=PaperWavelet("db6", 12, 8),
+    options=("gates", "data", "validation"),
+    defaults={"gates": "reset,state"},
+    quick=f"images shrunk to 14 x 14, {QUICK_STEPS} steps",
+    full=f"{EPOCHS} epochs",
+    words=words,
+)

@@ -1,0 +1,63 @@
+"""`learnable-wavelets reproduce shootout`: perceptrons on the pixels of MNIST, where mixing makes a difference."""
+
+import torch
+from torch import nn
+
+from ._data import load_mnist
+from ._experiment import Experiment
+from ._images import Images, as_vectors
+from ._layers import LAYERS, LayerOptions, PaperWavelet, make_layer
+from ._networks import Perceptron
+from ._options import Choices
+from ._recipe import Recipe
+from ._task import Task
+
+WIDTH, BATCH = 1024, 128
+EPOCHS = 20
+QUICK_STEPS = 300
+HELD_OUT = 12
+RATES = dict.fromkeys(LAYERS, 3e-3) | {"dense": 1e-3, "low-rank": 1e-3}
+
+
+def load(choices: Choices, device: torch.device) -> Task:
+    """Pixels as vectors of 1,024; every twelfth image chooses the epoch."""
+    data = load_mnist(choices.data)
+    validation = len(data.train_labels) // HELD_OUT if choices.validation is None else choices.validation
+    return Images(data, as_vectors, BATCH, validation, device)
+
+
+def build(layer: str, choices: Choices, options: LayerOptions, task: Task) -> nn.Module:
+    """Hidden layers of one width, all of one kind."""
+    depth = choices.depth[0]
+    return Perceptron([make_layer(layer, WIDTH, WIDTH, True, options) for _ in range(depth)], WIDTH, 10)
+
+
+def recipe(layer: str, choices: Choices, task: Task) -> Recipe:
+    """The same for all layers but the learning rate, which `--tune` chooses for each."""
+    quick = choices.preset == "quick"
+    interval = min(QUICK_STEPS, task.interval) if quick else task.interval
+    epochs = QUICK_STEPS // interval if quick else EPOCHS
+    epochs = choices.epochs or epochs
+    return Recipe(epochs, interval, BATCH, "adamw", RATES[layer], "one-cycle", weight_decay=0.01)
+
+
+def words(layer: str, choices: Choices) -> tuple[str, ...]:
+    """The depth is part of what a row is."""
+    return (f"{choices.depth[0]} hidden",)
+
+
+EXPERIMENT = Experiment(
+    name="shootout",
+    help="Perceptrons on MNIST's pixels, padded to 1,024: every layer under one protocol.",
+    layers=tuple(LAYERS),
+    load=load,
+    build=build,
+    recipe=recipe,
+    paper=PaperWavelet("haar", 6, 6),
+    default_layers=("dense", "fastfood", "wavelet", "low-rank", "circulant", "diagonal", "removed"),
+    options=("data", "validation", "depth", "blocks", "combine", "tune"),
+    quick=f"{QUICK_STEPS} steps",
+    full=f"{EPOCHS} epochs",
+    words=words,
+    protocols=("equal",),
+)

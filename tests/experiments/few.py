@@ -1,0 +1,21 @@
+"""`learnable-wavelets` on a little of the sample, as a program: `python -m torch.distributed.run few.py WORDS`."""
+
+from learnable_wavelets import cli
+from learnable_wavelets.experiments import _data, mnist
+
+
+def little() -> _data.Mnist:
+    """Four batches for training, the last with an odd number of images."""
+    sample = _data.load_mnist("sample")
+    return sample._replace(
+        train_images=sample.train_images[:231],
+        train_labels=sample.train_labels[:231],
+        test_images=sample.test_images[:100],
+        test_labels=sample.test_labels[:100],
+    )
+
+
+if __name__ == "__main__":
+    data = little()
+    mnist.load_mnist = lambda _: data
+    cli.main()

@@ -1,0 +1,198 @@
+"""The networks of the six experiments: parameter counts of the paper, shapes, controls, a few steps of each."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+import learnable_wavelets as lw
+from learnable_wavelets.experiments import adding, char_lm, memory, mnist, sequential_mnist, shootout
+from learnable_wavelets.experiments._all import EXPERIMENTS
+from learnable_wavelets.experiments._characters import Characters
+from learnable_wavelets.experiments._experiment import Experiment, cases, parse
+from learnable_wavelets.experiments._images import Images, as_maps, as_short_sequences, as_vectors
+from learnable_wavelets.experiments._layers import LayerOptions, PaperWavelet, count
+from learnable_wavelets.experiments._options import GATES, Choices
+from learnable_wavelets.experiments._published import PublishedSlicing
+from learnable_wavelets.experiments._synthetic import Adding, Memory
+from learnable_wavelets.experiments._task import Task
+from learnable_wavelets.experiments._text import Text
+from learnable_wavelets.experiments._trainer import Trainer
+
+from .conftest import CPU
+
+TEXT = Text("abcab" * 60, "cab" * 30, "bca" * 40, "toy", "a toy")
+NO_TASK: Task = None  # type: ignore[assignment]  # most networks do not look at it
+
+
+def network(experiment: Experiment, layer: str, gates: tuple[str, ...] = GATES, task: Task = NO_TASK) -> nn.Module:
+    choices = Choices(gates=gates)
+    return experiment.build(layer, choices, experiment.layer_options(choices), task)
+
+
+COUNTS = [
+    (mnist, "dense", GATES, 431_080),
+    (mnist, "wavelet", GATES, 35_996),
+    (mnist, "wavelet-paper", GATES, 36_030),
+    (mnist, "fastfood", GATES, 36_204),
+    (mnist, "removed", GATES, 33_580),
+    (mnist, "diagonal", GATES, 34_380),
+    (adding, "dense", GATES, 791_553),
+    (adding, "wavelet-paper", ("reset",), 531_002),
+    (adding, "wavelet-paper", ("update",), 531_002),
+    (adding, "wavelet-paper", ("reset", "state"), 270_451),
+    (adding, "wavelet-paper", GATES, 9_900),
+    (adding, "fastfood", GATES, 9_729),
+    (memory, "dense", GATES, 808_458),
+    (memory, "wavelet-paper", ("state",), 547_907),
+    (memory, "wavelet-paper", ("reset", "update"), 287_356),
+    (memory, "wavelet-paper", GATES, 26_805),
+    (memory, "fastfood", GATES, 26_634),
+    (sequential_mnist, "dense", GATES, 11_030),
+    (sequential_mnist, "wavelet-paper", ("reset",), 7_971),
+    (sequential_mnist, "wavelet-paper", ("reset", "state"), 4_912),
+    (sequential_mnist, "wavelet-paper", GATES, 1_853),
+    (shootout, "removed", GATES, 10_250),
+    (shootout, "dense", GATES, 1_059_850),
+    (shootout, "low-rank", GATES, 15_370),
+]
+
+
+@pytest.mark.parametrize(("module", "layer", "gates", "expected"), COUNTS)
+def test_parameter_counts(module, layer: str, gates: tuple[str, ...], expected: int) -> None:
+    assert count(network(module.EXPERIMENT, layer, gates)) == expected
+
+
+@pytest.mark.parametrize(("level", "expected"), [(4, 9_852), (8, 9_900)])
+def test_parameter_counts_at_other_levels(level: int, expected: int) -> None:
+    options = LayerOptions(paper=PaperWavelet("haar", 6, level))
+    assert count(adding.EXPERIMENT.build("wavelet-paper", Choices(), options, NO_TASK)) == expected
+
+
+@pytest.mark.parametrize(
+    ("layer", "gates", "expected"),
+    [
+        ("dense", GATES, 971_605),
+        ("wavelet-paper", ("state",), 711_038),
+        ("wavelet-paper", ("reset", "state"), 450_471),
+        ("wavelet-paper", GATES, 189_904),
+        ("fastfood", GATES, 189_781),
+    ],
+)
+def test_parameter_counts_of_penn_treebank(layer: str, gates: tuple[str, ...], expected: int) -> None:
+    letters = "".join(map(chr, range(32, 32 + 49)))  # an alphabet of 49, as its
+    task = Characters(Text(letters * 9, letters, letters, "", ""), 2, 20, 5, CPU)
+    assert count(network(char_lm.EXPERIMENT, layer, gates, task)) == expected
+
+
+def tasks(few) -> dict[str, Task]:
+    return {
+        "mnist": Images(few, as_maps, 50, 50, CPU),
+        "shootout": Images(few, as_vectors, 50, 50, CPU),
+        "adding": Adding(12, 20, 30, CPU),
+        "memory": Memory(7, 20, 30, CPU),
+        "sequential-mnist": Images(few._replace(name="x"), as_short_sequences, 100, 50, CPU),
+        "char-lm": Characters(TEXT, 4, 20, 5, CPU),
+    }
+
+
+FEW_LAYERS = {"sequential-mnist": ("wavelet",), "char-lm": ("dense", "wavelet")}
+
+
+@pytest.mark.parametrize(
+    ("experiment", "protocol"),
+    [(experiment, protocol) for experiment in EXPERIMENTS for protocol in experiment.protocols],
+    ids=lambda value: getattr(value, "name", value),
+)
+def test_a_few_steps_of_every_layer(experiment: Experiment, protocol: str, few) -> None:
+    task = tasks(few)[experiment.name]
+    layers = FEW_LAYERS.get(experiment.name, experiment.layers)
+    values = {"layer": list(layers), "protocol": protocol, **experiment.defaults}
+    for case in cases(experiment, parse(experiment, values), task):
+        made = case.network(0)
+        trainer = Trainer(made, task, replace(case.recipe(), epochs=1, interval=2), 0)
+        record = [trainer.advance(), trainer.advance()][-1]
+        assert record is not None
+        assert math.isfinite(record["train_loss"])
+        assert set(trainer.test()[0]) == set(task.metrics)
+        gradients = {name: p.grad for name, p in made.named_parameters()}
+        assert all(g is not None and g.any() for g in gradients.values()), (case.layer, case.settings(made))
+
+
+@pytest.mark.parametrize("experiment", [adding.EXPERIMENT, memory.EXPERIMENT], ids=lambda e: e.name)
+def test_recurrent_networks_learn(experiment: Experiment) -> None:
+    """A loss that falls: what twelve steps can show."""
+    task = {"adding": Adding(6, 50, 30, CPU), "memory": Memory(2, 50, 30, CPU)}[experiment.name]
+    (case,) = cases(experiment, parse(experiment, {"layer": ["wavelet"], "protocol": "ours"}), task)
+    trainer = Trainer(case.network(0), task, replace(case.recipe(), epochs=4, interval=6), 0)
+    while not trainer.done:
+        trainer.advance()
+    assert trainer.history[-1]["train_loss"] < 0.7 * trainer.history[0]["train_loss"]
+
+
+def test_replaced_gates() -> None:
+    made = network(adding.EXPERIMENT, "wavelet", ("update",))
+    assert isinstance(made.gru, lw.nn.GRU)
+    assert made.gru.gates == ("update",)
+    assert [type(layer) for layer in made.layers] == [lw.WaveletLinear]  # type: ignore[union-attr]
+    assert network(adding.EXPERIMENT, "dense").layers == []
+    words = adding.EXPERIMENT.words
+    assert words("wavelet", Choices(gates=("reset", "state"))) == ("gates reset+state",)
+    assert words("wavelet", Choices()) == words("dense", Choices(gates=("reset",))) == ()
+
+
+def test_removed_recurrence_sees_the_input_alone() -> None:
+    made = network(adding.EXPERIMENT, "removed")
+    assert count(made) == 3 * (2 * 512 + 512) + 513
+    diagonal = network(adding.EXPERIMENT, "diagonal")
+    assert count(diagonal) == count(made) + 3 * 512
+
+
+def test_published_slicing_inside_a_gru() -> None:
+    """Applied as a matrix that is made once per sequence, it is the layer applied at each step."""
+    torch.manual_seed(0)
+    choices = Choices(published_slicing=True)
+    experiment = replace(adding.EXPERIMENT, paper=PaperWavelet("haar", 6, 4))
+    made = experiment.build("wavelet-paper", choices, experiment.layer_options(choices), NO_TASK)
+    assert count(made) == 9_852
+    inner = [layer.layer for layer in made.layers]  # type: ignore[union-attr]
+    assert {type(layer) for layer in inner} == {PublishedSlicing}
+    reset, update, state = inner
+    x = torch.rand(2, 3, 2)
+    h = torch.zeros(2, 512)
+    gru = made.gru
+    with torch.no_grad():
+        for step in range(3):
+            from_x = nn.functional.linear(x[:, step], gru.weight_ih_l0, gru.bias_ih_l0).chunk(3, dim=-1)
+            r, z = torch.sigmoid(from_x[0] + reset(h)), torch.sigmoid(from_x[1] + update(h))
+            h = (1 - z) * h + z * torch.tanh(from_x[2] + state(r * h))
+    torch.testing.assert_close(made(x), made.projection(h), atol=1e-5, rtol=1e-5)
+
+
+def test_published_dropout_is_that_of_the_dense_network_alone() -> None:
+    def rates(protocol: str) -> dict[str, list[float]]:
+        choices = Choices(protocol=protocol)
+        options = mnist.EXPERIMENT.layer_options(choices)
+        return {
+            name: [m.p for m in mnist.build(name, choices, options, NO_TASK).modules() if "Dropout" in type(m).__name__]
+            for name in mnist.EXPERIMENT.layers
+        }
+
+    published = rates("paper")
+    assert published.pop("dense") == [0.25, 0.5]
+    assert not any(map(sum, published.values()))
+    ours = list(rates("ours").values())
+    assert sum(ours[0]) > 0
+    assert all(rate == ours[0] for rate in ours)
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda experiment: experiment.name)
+def test_quick_is_short_and_paper_is_the_published_length(experiment: Experiment, few) -> None:
+    task = tasks(few)[experiment.name]
+    quick, paper = (experiment.recipe("wavelet", Choices(preset=preset), task) for preset in ("quick", "paper"))
+    assert quick.steps <= 3000
+    published = {"adding": 12_000, "memory": 12_000}
+    assert paper.steps == published.get(experiment.name, paper.epochs * task.interval)
+    assert paper.interval == task.interval

@@ -1,0 +1,65 @@
+"""The results page and the runs that it is made of."""
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from learnable_wavelets.experiments._all import EXPERIMENTS
+from learnable_wavelets.experiments._results import METRICS
+
+from .test_results import run
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def tool() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_results_page", ROOT / "tools" / "make_results_page.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_committed_page_is_that_of_the_committed_runs(tool: ModuleType) -> None:
+    assert (ROOT / "docs" / "experiments.md").read_text() == tool.page()
+
+
+def test_every_experiment_has_a_table_with_its_controls(tool: ModuleType) -> None:
+    families = json.loads((ROOT / "docs" / "results" / "published.json").read_text())
+    assert list(families) == [experiment.name for experiment in EXPERIMENTS]
+    for experiment in EXPERIMENTS:
+        family = families[experiment.name]
+        assert (
+            {"dense", "fastfood", "wavelet", "diagonal", "removed"} <= set(family["layers"]) <= set(experiment.layers)
+        )
+        assert set(family["metrics"]) <= set(METRICS)
+
+
+def test_new_runs_are_taken_in(tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tool, "RESULTS", tmp_path)
+    published = {
+        "title": "T",
+        "metrics": ["mse", "accuracy"],
+        "layers": ["dense", "removed"],
+        "protocols": ["ours"],
+        "rows": [{"model": "theirs", "parameters": 9900, "mse": 1.02e-3, "accuracy": 0.9164}],
+        "note": "N.",
+    }
+    (tmp_path / "published.json").write_text(json.dumps({"adding": published}))
+    theirs = "| theirs | published | 9,900 | 1.02e-03 | 0.9164 |  |  |  |  |"
+    rows = f"{theirs}\n{{}}\n| removed | ours |  | not measured |  |  |  |  |  |"
+    assert rows.format("| dense | ours |  | not measured |  |  |  |  |  |") in tool.page()
+    for seed, error in ((0, 1e-3), (1, 3e-3), (1, 2e-3)):  # the last in the place of the one before
+        record = run(None, seed, experiment="adding", protocol="ours", data="synthetic", run=f"r{seed}")
+        record |= {"last": {"mse": error, "accuracy": 0.5}, "chosen": {"epoch": 1, "mse": 5e-4, "accuracy": 0.5}}
+        folder = tmp_path / "results" / "runs"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{seed}.json").write_text(json.dumps(record))
+        tool.add(tmp_path / "results")
+    measured = "| dense | ours | 1,234 | 1.50e-03 ± 7.07e-04 | 0.5000 ± 0.0000 | 5.00e-04 ± 0.00e+00 | 2 | 2 | 3 |"
+    assert rows.format(measured) in tool.page()

@@ -1,0 +1,105 @@
+"""Make `docs/experiments.md` from the committed runs in `docs/results`, and take new runs in.
+
+    python tools/make_results_page.py                     # the page, from what is committed
+    python tools/make_results_page.py --add results/mnist  # first copy the finished runs of a results folder
+
+`docs/results/NAME.json` holds the runs of experiment NAME, `docs/results/published.json` the figures of the paper's
+logs and the rows that each table is to have. A row without a run says so.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from learnable_wavelets.experiments import _results
+
+DOCS = Path(__file__).parents[1] / "docs"
+RESULTS = DOCS / "results"
+Record = dict[str, Any]
+
+HEAD = """# Experiments
+
+The paper's experiments, and one more, each by one command; every layer beside a dense one, beside *the same network
+with the layer removed* and beside *a diagonal in its place*. A compressed layer shows something only where it beats
+both.
+
+```sh
+pip install "learnable-wavelets[experiments]"
+learnable-wavelets reproduce all  # short runs on data in the package
+learnable-wavelets reproduce adding --layer all --preset paper --seeds 3 --resume
+```
+
+*Published* are the last figures in the logs of the authors' runs; the network behind them has
+[a fault](differences.md#the-wavelet-layer). *paper* is the published recipe with a right layer, *ours* another recipe
+at the same number of parameters. Figures are those of the test set after the last epoch, mean ± sample standard
+deviation over the seeds; where a validation split chose an epoch, the first figure of that epoch stands beside it.
+Seconds are those of one run. *Not measured* means that the run has not been made yet. [Options](api/cli.md), [MNIST in
+detail](mnist.md).
+
+This page is made by `tools/make_results_page.py` from the records in `docs/results`.
+"""
+
+
+def runs(name: str) -> list[Record]:
+    """The committed runs of an experiment."""
+    path = RESULTS / f"{name}.json"
+    return _results.read_list(path) if path.exists() else []
+
+
+def add(folder: Path) -> None:
+    """Copy the finished runs of a results folder into `docs/results`; a run of the same name is replaced."""
+    new = _results.read_runs(folder)
+    for name in sorted({run["experiment"] for run in new}):
+        kept = {run["run"]: run for run in runs(name)}
+        kept |= {run["run"]: run for run in new if run["experiment"] == name}
+        text = json.dumps(list(kept.values()), indent=0) + "\n"
+        (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
+
+
+def published_row(row: Record, metrics: list[str]) -> list[str]:
+    figures = [f"{row[metric]:{_results.METRICS[metric].format}}" for metric in metrics]
+    return [row["model"], "published", f"{row['parameters']:,}", *figures, "", "", "", ""]
+
+
+def measured_row(row: Record, metrics: list[str]) -> list[str]:
+    title = f"{row['layer']} ({row['settings']})" if row["settings"] else row["layer"]
+    figures = [_results.show(row["last"][metric], _results.METRICS[metric].format) for metric in metrics]
+    chosen = row["chosen"].get(metrics[0])
+    words = "" if chosen is None else _results.show(chosen, _results.METRICS[metrics[0]].format)
+    length = f"{row['epochs']}" + ("" if row["data"] in ("full", "sotu", "synthetic") else f", {row['data']}")
+    seconds = _results.show({**row["seconds"], "std": None}, ",.0f")
+    return [title, row["protocol"], f"{row['parameters']:,}", *figures, words, length, str(len(row["seeds"])), seconds]
+
+
+def missing_row(layer: str, protocol: str, metrics: list[str]) -> list[str]:
+    return [layer, protocol, "", "not measured", *[""] * (len(metrics) - 1), "", "", "", ""]
+
+
+def section(name: str, family: Record) -> str:
+    """One experiment."""
+    metrics = family["metrics"]
+    rows = _results.summarise(runs(name))
+    titles = ["layer", "protocol", "parameters", *(_results.METRICS[metric].title for metric in metrics)]
+    lines = [[*titles, "at chosen epoch", "epochs", "seeds", "seconds"]]
+    lines.append(["---", "---", *["--:"] * (len(lines[0]) - 2)])
+    lines += [published_row(row, metrics) for row in family["rows"]]
+    for protocol in family["protocols"]:
+        for layer in family["layers"]:
+            found = [row for row in rows if (row["layer"], row["protocol"]) == (layer, protocol)]
+            lines += [measured_row(row, metrics) for row in found] or [missing_row(layer, protocol, metrics)]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"## {family['title']}\n\n`learnable-wavelets reproduce {name}`\n\n{table}\n\n{family['note']}\n"
+
+
+def page() -> str:
+    families = json.loads((RESULTS / "published.json").read_text(encoding="utf-8"))
+    return "\n".join([HEAD, *(section(name, family) for name, family in families.items())])
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--add", type=Path, action="append", default=[], help="a results folder")
+    for folder in parser.parse_args().add:
+        add(folder)
+    (DOCS / "experiments.md").write_text(page(), encoding="utf-8")
