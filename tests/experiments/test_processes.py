@@ -49,7 +49,9 @@ def test_two_processes_train_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     one, two = record(tmp_path / "one"), record(tmp_path / "two")
     assert (one["processes"], two["processes"]) == (1, 2)
     assert together.count("Table and pictures of all runs so far") == 1  # one of them writes
-    for alone, shared in zip(one["history"], two["history"], strict=True):
+    for epoch, (alone, shared) in enumerate(zip(one["history"], two["history"], strict=True)):
+        # sums in another order: a rounding of float32 at first, which every step of the training then magnifies
+        tolerance = 1e-5 if epoch == 0 else 1e-4
         for name in ("train_loss", "wavelet_loss", "validation_cross_entropy"):
-            assert shared[name] == pytest.approx(alone[name], rel=1e-5), name
-    assert two["last"]["cross_entropy"] == pytest.approx(one["last"]["cross_entropy"], rel=1e-5)
+            assert shared[name] == pytest.approx(alone[name], rel=tolerance), name
+    assert two["last"]["cross_entropy"] == pytest.approx(one["last"]["cross_entropy"], rel=1e-4)

@@ -83,7 +83,7 @@ def describe(device: torch.device) -> dict[str, Any]:
     """The machine, for the record."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None  # Windows has none
     about: dict[str, Any] = {
-        "system": platform.platform(),
+        "system": f"{platform.system()} {platform.machine()}",
         "cpu": _cpu_model(),
         "cores": os.cpu_count(),
         "vectors": torch.backends.cpu.get_cpu_capability(),

@@ -78,9 +78,8 @@ def start(plan: Plan) -> _files.Results:
             **{peer["package"]: peer["version"] for peer in _transforms.conventions()},
         },
         "settings": {
-            **plan._asdict(),
+            **{name: value for name, value in plan._asdict().items() if name != "out"},
             "device": str(plan.device),
-            "out": str(plan.out),
             "backends": list(lw.kernels.available_backends()),
             "wavelet_levels": _layers.LEVEL,
         },
