@@ -113,10 +113,11 @@ ARGUMENT = {"unpack": "vector", "pack": "coeffs", "waverec": "coeffs", "idwt": "
     [
         (ints, "must be real floating point, got torch.int64"),
         (complexes, "must be real floating point, got torch.complex64"),
+        (torch.ones(2, 16).to_sparse(), "must be a dense tensor, got layout torch.sparse_coo"),
         ([1.0, 2.0], "must be a torch.Tensor, got list"),
         ("text", "must be a torch.Tensor, got str"),
     ],
-    ids=["integer", "complex", "list", "text"],
+    ids=["integer", "complex", "sparse", "list", "text"],
 )
 def test_signal(taker, signal, message):
     with pytest.raises(TypeError, match=f"`{ARGUMENT.get(taker, 'x')}` {message}"):

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.autograd import forward_ad
 from torch.func import functional_call
+from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from learnable_wavelets import Fastfood, WaveletLinear, functional
@@ -200,3 +201,11 @@ def test_misaligned_memory(kind):
     layer = kind(16, 16)
     assert torch.equal(layer(odd), layer(values))
     assert torch.equal(functional.fwht(odd), functional.fwht(values))
+
+
+@LAYERS
+def test_tracing_before_dispatch(kind):
+    layer, x = kind(16, 16), torch.randn(4, 16)
+    with torch.no_grad():
+        traced = make_fx(layer, pre_dispatch=True)(torch.randn(4, 16))
+        assert torch.equal(traced(x), layer(x))

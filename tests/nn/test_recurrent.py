@@ -205,6 +205,15 @@ def test_hooks_and_overridden_forwards_are_honoured():
         getattr(hooked, gate + "_l0").register_forward_hook(lambda module, args, y: 2 * y)
     assert torch.equal(doubled(x)[0], hooked(x)[0])
     assert not torch.allclose(doubled(x)[0], plain(x)[0])
+    patched = copy.deepcopy(plain)
+    for gate in patched.gates:  # as libraries do that wrap modules
+        layer = getattr(patched, gate + "_l0")
+        layer.forward = lambda x, before=layer.forward: 2 * before(x)
+    assert torch.equal(doubled(x)[0], patched(x)[0])
+    seen = []
+    with torch.nn.modules.module.register_module_forward_hook(lambda module, *_: seen.append(type(module))):
+        plain(x)
+    assert seen.count(WaveletLinear) == 3 * 5
 
 
 def test_dropout_of_diagonals_is_one_mask_per_sequence():

@@ -19,6 +19,8 @@ def check_signal(x: Tensor, name: str = "x") -> Tensor:
         raise TypeError(f"`{name}` must be a torch.Tensor, got {type(x).__name__}")
     if not x.is_floating_point():
         raise TypeError(f"`{name}` must be real floating point, got {x.dtype}")
+    if x.layout != torch.strided:
+        raise TypeError(f"`{name}` must be a dense tensor, got layout {x.layout}")
     return x
 
 

@@ -42,9 +42,9 @@ def _missing(name: str) -> str | None:
 def use_backend(name: str) -> Iterator[None]:
     """Within the block, every transform and layer runs on this backend, or raises: nothing falls back silently.
 
-    Without it, each call takes a kernel where one serves it and plain torch elsewhere. Second derivatives, `torch.func`
-    transforms and forward-mode differentiation always run in plain torch. Compiled models keep the backend they were
-    compiled with.
+    Without it, each call takes a kernel where one serves it and plain torch elsewhere: so under `torch.func` transforms
+    and forward-mode differentiation, which no kernel serves. Second derivatives run in plain torch, forced or not.
+    Compiled models keep the backend they were compiled with.
 
     Args:
         name: one of `available_backends()`.

@@ -5,13 +5,13 @@ The C sees addresses only; `_checks` has made sure of what lies there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ._checks import aligned, check, check_filters, check_sandwich
+from ._checks import aligned, check_grad, check_needs, check_power_of_two, check_sandwich, check_transform
 
 try:
     from . import _cpu as _c
@@ -42,14 +42,15 @@ def _wanted(results: Sequence[Tensor], needs: Sequence[bool]) -> list[int]:
 
 
 def fwht(x: Tensor, scale: float) -> Tensor:
+    check_power_of_two(x.shape[-1])
     x = aligned(x)
     y = torch.empty_like(x)
     _c.fwht(x.data_ptr(), y.data_ptr(), _rows(x), x.shape[-1], scale, DTYPES[x.dtype], torch.get_num_threads())
     return y
 
 
-def wavedec(x: Tensor, lo: Tensor, hi: Tensor, m: int, mode: str, level: int) -> Tensor:
-    check_filters(x, lo, hi)
+def wavedec(x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int) -> Tensor:
+    m = check_transform(x, lo, hi, x.shape[-1], mode, level, packed=False)
     x, lo, hi = aligned(x), lo.contiguous(), hi.contiguous()
     packed = x.new_empty((*x.shape[:-1], m))
     _c.wavedec(
@@ -60,7 +61,7 @@ def wavedec(x: Tensor, lo: Tensor, hi: Tensor, m: int, mode: str, level: int) ->
 
 
 def waverec(packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int) -> Tensor:
-    check_filters(packed, lo, hi)
+    check_transform(packed, lo, hi, n, mode, level, packed=True)
     packed, lo, hi = aligned(packed), lo.contiguous(), hi.contiguous()
     x = packed.new_empty((*packed.shape[:-1], n))
     _c.waverec(
@@ -70,18 +71,41 @@ def waverec(packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: in
     return x
 
 
-def transform_backward(
-    name: str, grad: Tensor, x: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int, needs: Sequence[bool]
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of `wavedec` or `waverec` for their first argument and both filters."""
-    check_filters(x, lo, hi)
-    grad, x, lo, hi = aligned(grad), aligned(x), lo.contiguous(), hi.contiguous()
+def wavedec_backward(
+    grad: Tensor, x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int, needs: Sequence[bool]
+) -> tuple[Tensor, ...]:
+    """Gradients of `wavedec` for its first argument and both filters."""
+    n = x.shape[-1]
+    grad = check_grad(grad, x, check_transform(x, lo, hi, n, mode, level, packed=False))
+    return _transform_backward(_c.wavedec_backward, grad, (x, lo, hi), n, mode, level, needs)
+
+
+def waverec_backward(
+    grad: Tensor, packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int, needs: Sequence[bool]
+) -> tuple[Tensor, ...]:
+    """Gradients of `waverec` for its first argument and both filters."""
+    check_transform(packed, lo, hi, n, mode, level, packed=True)
+    grad = check_grad(grad, packed, n)
+    return _transform_backward(_c.waverec_backward, grad, (packed, lo, hi), n, mode, level, needs)
+
+
+def _transform_backward(
+    call: Callable[..., None],
+    grad: Tensor,
+    inputs: tuple[Tensor, Tensor, Tensor],
+    n: int,
+    mode: str,
+    level: int,
+    needs: Sequence[bool],
+) -> tuple[Tensor, ...]:
+    x, lo, hi = aligned(inputs[0]), inputs[1].contiguous(), inputs[2].contiguous()
+    needs = check_needs(needs, inputs)
     results = tuple(_result(t, needed) for t, needed in zip((x, lo, hi), needs, strict=True))
-    getattr(_c, f"{name}_backward")(
+    call(
         grad.data_ptr(), x.data_ptr(), _rows(x), n, MODES[mode], level, lo.shape[0], lo.data_ptr(), hi.data_ptr(),
         *_wanted(results, needs), DTYPES[x.dtype], torch.get_num_threads(),
     )  # fmt: skip
-    return results[0], results[1], results[2]
+    return results
 
 
 def sandwich(*inputs: Any) -> Tensor:
@@ -101,9 +125,9 @@ def sandwich_backward(grad: Tensor, *inputs: Any) -> list[Tensor]:
     """
     *inputs, needs = inputs  # type: ignore[assignment]
     x, tensors, sizes = _sandwich_inputs(inputs)
-    check("grad", grad, sizes[0] * sizes[2], x.dtype, x)
-    grad = aligned(grad)
+    grad = check_grad(grad, x, sizes[2])
     sources = (x, *tensors[:1], *tensors[2:])
+    needs = check_needs(needs, sources)
     results = [_result(x if t is None else t, needed) for t, needed in zip(sources, needs, strict=True)]
     _c.sandwich_backward(
         grad.data_ptr(), x.data_ptr(), *sizes, *map(_address, tensors), *_wanted(results, needs),

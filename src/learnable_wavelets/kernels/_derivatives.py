@@ -29,6 +29,7 @@ def nobody_looks(*tensors: Any) -> bool:
     return (
         not torch.compiler.is_compiling()
         and torch._C._len_torch_dispatch_stack() == 0  # no mode that counts, fakes or traces
+        and torch._ops._len_torch_dispatch_stack_pre_dispatch() == 0  # type: ignore[no-untyped-call]
         and not torch._C._are_functorch_transforms_active()
         and torch._C._get_tracing_state() is None
         and _PLAIN.issuperset(map(type, present))  # by map: a loop here would cost as much as a kernel on one row

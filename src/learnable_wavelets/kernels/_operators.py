@@ -6,7 +6,7 @@ eager step does without even that, see `_derivatives`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -46,28 +46,12 @@ def _packed_length(n: int, lo: Tensor, mode: str, level: int) -> int:
 # --- on the CPU
 
 
-def _wavedec(x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int) -> Tensor:
-    return _cpu.wavedec(x, lo, hi, _packed_length(x.shape[-1], lo, mode, level), mode, level)
-
-
-def _wavedec_backward(
-    grad: Tensor, x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int, needs: Sequence[bool]
-) -> tuple[Tensor, Tensor, Tensor]:
-    return _cpu.transform_backward("wavedec", grad, x, lo, hi, x.shape[-1], mode, level, needs)
-
-
-def _waverec_backward(
-    grad: Tensor, packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int, needs: Sequence[bool]
-) -> tuple[Tensor, Tensor, Tensor]:
-    return _cpu.transform_backward("waverec", grad, packed, lo, hi, n, mode, level, needs)
-
-
 _CPU: dict[str, Callable[..., Any]] = {
     "fwht": _cpu.fwht,
-    "wavedec": _wavedec,
+    "wavedec": _cpu.wavedec,
     "waverec": _cpu.waverec,
-    "wavedec_backward": _wavedec_backward,
-    "waverec_backward": _waverec_backward,
+    "wavedec_backward": _cpu.wavedec_backward,
+    "waverec_backward": _cpu.waverec_backward,
     "sandwich": _cpu.sandwich,
     "sandwich_backward": _cpu.sandwich_backward,
 }

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeGuard
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import _has_any_global_hook as has_any_global_hook
 
 from ..kernels import _calls as kernels
 from ..kernels._layout import Layout
@@ -31,7 +32,7 @@ def bind(module: nn.Module, once: Once) -> Function:
     The filters of a sandwich are materialised and its dropout masks drawn here. Other modules, and those with hooks or
     with a `forward` of their own, are called as they are.
     """
-    if type(module) is nn.Sequential and not _has_hooks(module):
+    if type(module) is nn.Sequential and "forward" not in vars(module) and not _has_hooks(module):
         return partial(_chain, [bind(part, once) for part in module])
     if not _is_plain(module):
         return module
@@ -87,12 +88,12 @@ def _same_transform(a: nn.Module, b: nn.Module) -> bool:
 
 def _is_plain(module: nn.Module) -> TypeGuard[SandwichLayer]:
     own = isinstance(module, SandwichLayer) and type(module).forward is SandwichLayer.forward
-    return own and not _has_hooks(module)
+    return own and "forward" not in vars(module) and not _has_hooks(module)
 
 
 def _has_hooks(module: nn.Module) -> bool:
     hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)
-    return any(len(found) > 0 for found in hooks)
+    return any(len(found) > 0 for found in hooks) or bool(has_any_global_hook())  # type: ignore[no-untyped-call]
 
 
 def _operands(module: SandwichLayer, once: Once) -> Operands:

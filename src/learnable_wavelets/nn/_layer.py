@@ -168,6 +168,8 @@ class SandwichLayer(nn.Module, ABC):
             raise ValueError(f"`x` must be on the layer's device {own.device}, got {x.device}")
         if not x.is_floating_point():
             raise TypeError(f"`x` must be real floating point, got {x.dtype}")
+        if x.layout != torch.strided:
+            raise TypeError(f"`x` must be a dense tensor, got layout {x.layout}")
         kind = x.device.type
         if kind != "meta" and torch.is_autocast_enabled(kind) and torch.float64 not in (x.dtype, own.dtype):
             return torch.get_autocast_dtype(kind)

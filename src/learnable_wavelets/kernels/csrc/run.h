@@ -118,9 +118,21 @@ LW_LOCAL int NAME(finish)(NAME(call) *call, T *total, int status) {
     return status;
 }
 
+/* In range, and with the sum and the sum of squares of 0..m-1, modulo 2^64: an index that comes twice in the place of
+ * another (an averaged permutation, say) is all but certain to be seen, without memory. `invert` makes sure. */
 LW_LOCAL int NAME(check_perm)(const lw_job *job) {
-    uint64_t bad = 0;
-    for (int64_t i = 0; i < job->k * job->m; i++) bad |= (uint64_t)job->perm[i] >= (uint64_t)job->m;
+    uint64_t bad = 0, m = (uint64_t)job->m, sum = 0, squares = 0;
+    for (uint64_t i = 0; i < m; i++) sum += i, squares += i * i;
+    for (int64_t b = 0; b < job->k; b++) {
+        const int64_t *perm = job->perm + b * job->m;
+        uint64_t s = 0, q = 0;
+        for (uint64_t i = 0; i < m; i++) {
+            uint64_t p = (uint64_t)perm[i];
+            bad |= p >= m;
+            s += p, q += p * p;
+        }
+        bad |= s != sum || q != squares;
+    }
     return bad ? LW_BAD_PERM : LW_OK;
 }
 

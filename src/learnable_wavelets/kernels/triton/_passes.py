@@ -50,7 +50,8 @@ def sandwich_backward(
 def inverse(permutation: Tensor) -> Tensor:
     """`inverse(p)[p[i]] == i` in each row."""
     places = torch.arange(permutation.shape[-1], device=permutation.device).expand_as(permutation)
-    return torch.empty_like(permutation).scatter_(-1, permutation, places)
+    # zeros, so that no place is beyond the row even if an index comes twice
+    return torch.zeros_like(permutation).scatter_(-1, permutation, places)
 
 
 def fold(made: Tensor, layout: Layout) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 import triton
 from torch import Tensor
 
-from .._checks import aligned, check, check_sandwich
+from .._checks import check_grad, check_needs, check_sandwich
 from .._layout import Layout
 from . import _launch, _passes, _tiles
 from .device import _sandwich as device
@@ -45,8 +45,8 @@ def sandwich_backward(*args: Any) -> list[Tensor]:
     """The operator: gradients of x, B, G, S, bias and the four filters; nothing where none is needed."""
     grad, *inputs, needs = args
     x, (diag_in, permutation, diag_mid, diag_out, bias, *bank), layout, level = _checked(inputs)
-    check("grad", grad, _launch.row_count(x) * layout.out_features, x.dtype, x)
-    grad = aligned(grad)
+    grad = check_grad(grad, x, layout.out_features)
+    needs = check_needs(needs, (x, diag_in, diag_mid, diag_out, bias, *bank))
     work = _one_kernel if on_chip(layout, x.dtype, "backward") else _passes.sandwich_backward
     dx, sums = work(grad, x, diag_in, permutation, diag_mid, diag_out, bank, layout, level, needs)
     sources = (x, diag_in, diag_mid, diag_out, bias, *bank)
@@ -105,5 +105,7 @@ def _half(bank: Bank) -> int:
 
 
 def _checked(inputs: Sequence[Any]) -> tuple[Tensor, list[Any], Layout, int]:
-    x, tensors, layout, _, level, _ = check_sandwich(inputs)
+    x, tensors, layout, mode, level, _ = check_sandwich(inputs)
+    if mode == "zero":
+        raise ValueError("`mode` must be periodization or hadamard for these kernels, got 'zero'")
     return x, tensors, Layout(*layout), level  # type: ignore[arg-type]

@@ -12,11 +12,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from .._checks import aligned, check, check_filters
+from .._checks import aligned, check_grad, check_needs, check_power_of_two, check_transform
 from . import _launch, _tiles
 
 
 def fwht(x: Tensor, scale: float) -> Tensor:
+    check_power_of_two(x.shape[-1])
     x = aligned(x)
     y = torch.empty_like(x)
     if x.numel() == 0:
@@ -38,13 +39,15 @@ def fwht(x: Tensor, scale: float) -> Tensor:
 
 
 def wavedec(x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int) -> Tensor:
-    check_filters(x, lo, hi)
+    _check_mode(mode)
+    check_transform(x, lo, hi, x.shape[-1], mode, level, packed=False)
     x = aligned(x)
     return analyse(x, lo.contiguous(), hi.contiguous(), level).view(x.shape)
 
 
 def waverec(packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int) -> Tensor:
-    check_filters(packed, lo, hi)
+    _check_mode(mode)
+    check_transform(packed, lo, hi, n, mode, level, packed=True)
     packed = aligned(packed)
     return synthesise(packed, lo.contiguous(), hi.contiguous(), level).view(packed.shape)
 
@@ -52,21 +55,29 @@ def waverec(packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: in
 def wavedec_backward(
     grad: Tensor, x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int, needs: Sequence[bool]
 ) -> tuple[Tensor, Tensor, Tensor]:
+    _check_mode(mode)
+    check_transform(x, lo, hi, x.shape[-1], mode, level, packed=False)
     return _backward(grad, x, lo, hi, level, needs, analysis=True)
 
 
 def waverec_backward(
     grad: Tensor, packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int, needs: Sequence[bool]
 ) -> tuple[Tensor, Tensor, Tensor]:
+    _check_mode(mode)
+    check_transform(packed, lo, hi, n, mode, level, packed=True)
     return _backward(grad, packed, lo, hi, level, needs, analysis=False)
+
+
+def _check_mode(mode: str) -> None:
+    if mode != "periodization":
+        raise ValueError(f"`mode` must be periodization for these kernels, got {mode!r}")
 
 
 def _backward(
     grad: Tensor, x: Tensor, lo: Tensor, hi: Tensor, level: int, needs: Sequence[bool], *, analysis: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    check_filters(x, lo, hi)
-    check("grad", grad, x.numel(), x.dtype, x)
-    grad, x, lo, hi = aligned(grad), aligned(x), lo.contiguous(), hi.contiguous()
+    needs = check_needs(needs, (x, lo, hi))
+    grad, x, lo, hi = check_grad(grad, x, x.shape[-1]), aligned(x), lo.contiguous(), hi.contiguous()
     if needs[1] or needs[2]:
         dx, filters = (analyse_backward if analysis else synthesise_backward)(grad, x, lo, hi, level)
     else:
