@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import torch
@@ -38,27 +39,41 @@ def check_sandwich(inputs: Sequence[Any]) -> Sandwich:
     x, *tensors, layout, mode, level = inputs
     layout, filter = tuple(layout), tensors[_FILTERS]
     taps = 0 if filter is None else filter.shape[0]
-    shapes = _shapes(layout, mode, level, taps)
+    expected = _expected(layout, mode, level, taps, real_dtype(x.dtype), x.is_cpu, tensors[_BIAS] is not None)
     if x.shape[-1] != layout[0]:
         raise ValueError(f"`x` must have a last dimension of {layout[0]}, got shape {tuple(x.shape)}")
-    real, on_cpu, device = real_dtype(x.dtype), x.is_cpu, x.get_device()
-    for place, shape in enumerate(shapes):
-        tensor = tensors[place]
-        if tensor is None:
-            if place == _BIAS or (place >= _FILTERS and not taps):
-                continue
-            raise TypeError(f"`{_NAMES[place]}` must be a tensor, got None")
-        dtype = torch.int64 if place == _PERMUTATION else real
-        if (
-            tensor.shape != shape
-            or tensor.dtype != dtype
-            or tensor.is_cpu is not on_cpu
-            or tensor.get_device() != device
-        ):
-            check(_NAMES[place], tensor, shape, dtype, x)
-        if not tensor.is_contiguous():
-            tensors[place] = tensor.contiguous()
+    present = [t for t in tensors if t is not None]
+    # all at once, for each look at a tensor is a fiftieth of what a layer takes for one row
+    if list(map(_kind, present)) != expected or not (x.is_cpu or all(t.device == x.device for t in present)):
+        _refuse(tensors, layout, mode, level, taps, x)
+    if not all(map(Tensor.is_contiguous, present)):
+        tensors = [None if t is None else t.contiguous() for t in tensors]
     return Sandwich(aligned(x), tensors, layout, mode, level, taps)
+
+
+_kind = attrgetter("shape", "dtype", "is_cpu")
+
+
+@lru_cache(maxsize=256)
+def _expected(
+    layout: tuple[int, ...], mode: str, level: int, taps: int, real: torch.dtype, on_cpu: bool, bias: bool
+) -> list[tuple[tuple[int, ...], torch.dtype, bool]]:
+    """`_kind` of each tensor that is there."""
+    places = [p for p in range(len(_NAMES)) if (bias or p != _BIAS) and (taps or p < _FILTERS)]
+    shapes = _shapes(layout, mode, level, taps)
+    return [(shapes[p], torch.int64 if p == _PERMUTATION else real, on_cpu) for p in places]
+
+
+def _refuse(
+    tensors: Sequence[Tensor | None], layout: tuple[int, ...], mode: str, level: int, taps: int, x: Tensor
+) -> None:
+    """The error that names the first tensor that does not fit."""
+    for place, shape in enumerate(_shapes(layout, mode, level, taps)):
+        tensor = tensors[place]
+        if tensor is not None:
+            check(_NAMES[place], tensor, shape, torch.int64 if place == _PERMUTATION else real_dtype(x.dtype), x)
+        elif place != _BIAS and (taps or place < _FILTERS):
+            raise TypeError(f"`{_NAMES[place]}` must be a tensor, got None")
 
 
 def check_needs(needs: Sequence[bool], sources: Sequence[Tensor | None]) -> list[bool]:
@@ -68,7 +83,6 @@ def check_needs(needs: Sequence[bool], sources: Sequence[Tensor | None]) -> list
     return [needed and source is not None for needed, source in zip(needs, sources, strict=True)]
 
 
-@lru_cache(maxsize=256)
 def _shapes(layout: tuple[int, ...], mode: str, level: int, taps: int) -> tuple[tuple[int, ...], ...]:
     """The shape of each of `_NAMES`."""
     if len(layout) != len(Layout._fields) or min(layout[:4]) < 1:

@@ -24,8 +24,11 @@ DTYPES = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2}
 MODES = {"hadamard": 0, "periodization": 1, "zero": 2}
 
 
-def _address(tensor: Tensor | None) -> int:
-    return 0 if tensor is None else tensor.data_ptr()
+def _addresses(tensors: list[Tensor | None]) -> list[int]:
+    try:
+        return list(map(Tensor.data_ptr, tensors))  # type: ignore[arg-type]
+    except TypeError:  # some are not there
+        return [0 if t is None else t.data_ptr() for t in tensors]
 
 
 def _rows(x: Tensor) -> int:
@@ -113,7 +116,7 @@ def sandwich(*inputs: Any) -> Tensor:
     x, tensors, sizes = _sandwich_inputs(inputs)
     y = torch.empty_like(x) if sizes[1] == sizes[2] else x.new_empty((*x.shape[:-1], sizes[2]))
     _c.sandwich(
-        x.data_ptr(), y.data_ptr(), *sizes, *map(_address, tensors), DTYPES[x.dtype], torch.get_num_threads()
+        x.data_ptr(), y.data_ptr(), *sizes, *_addresses(tensors), DTYPES[x.dtype], torch.get_num_threads()
     )  # fmt: skip
     return y
 
@@ -130,7 +133,7 @@ def sandwich_backward(grad: Tensor, *inputs: Any) -> list[Tensor]:
     needs = check_needs(needs, sources)
     results = [_result(x if t is None else t, needed) for t, needed in zip(sources, needs, strict=True)]
     _c.sandwich_backward(
-        grad.data_ptr(), x.data_ptr(), *sizes, *map(_address, tensors), *_wanted(results, needs),
+        grad.data_ptr(), x.data_ptr(), *sizes, *_addresses(tensors), *_wanted(results, needs),
         DTYPES[x.dtype], torch.get_num_threads(),
     )  # fmt: skip
     return results
