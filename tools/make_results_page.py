@@ -34,8 +34,8 @@ learnable-wavelets reproduce adding --layer all --preset paper --seeds 3 --resum
 [a fault](differences.md#the-wavelet-layer). *paper* is the published recipe with a right layer, *ours* another recipe
 at the same number of parameters. Figures are those of the test set after the last epoch, mean ± sample standard
 deviation over the seeds; where a validation split chose an epoch, the first figure of that epoch stands beside it.
-Seconds are those of one run. *Not measured* means that the run has not been made yet. [Options](api/cli.md), [MNIST in
-detail](mnist.md).
+Seconds are those of one run on two cores that did other work beside it. *Not measured* means that the run has not been
+made yet. [Options](api/cli.md), [MNIST in detail](mnist.md).
 
 This page is made by `tools/make_results_page.py` from the records in `docs/results`.
 """
