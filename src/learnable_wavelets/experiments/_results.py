@@ -77,29 +77,16 @@ def read_record(path: Path) -> Record:
         ValueError: the file is not JSON.
     """
     try:
-        return modern(json.loads(path.read_text(encoding="utf-8")))
+        record: Record = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path} is not JSON: {error}") from error
+    return record
 
 
 def read_list(path: Path) -> list[Record]:
     """The runs of a file that holds a list of them, as those in `docs/results`."""
-    return [modern(record) for record in json.loads(path.read_text(encoding="utf-8"))]
-
-
-def modern(record: Record) -> Record:
-    """A record of the first MNIST runs in the form that all experiments share; others as they are.
-
-    Those were trained on all training images by the published recipe; their test error of every epoch stays in the
-    history under its old name, and only that of the last epoch counts.
-    """
-    if "test_error" not in record:
-        return record
-    steps = {"full": 938, "sample": 134}[record["data"]]
-    new = {"protocol": "paper", "interval": steps, "last": {"error": record["test_error"]}, "chosen": None}
-    if "filters" in record:
-        new["filters"] = {"layer.filter": record["filters"]}
-    return {key: value for key, value in record.items() if key != "test_error"} | new
+    records: list[Record] = json.loads(path.read_text(encoding="utf-8"))
+    return records
 
 
 def summarise(runs: Iterable[Record]) -> list[Record]:
