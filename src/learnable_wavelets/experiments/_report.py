@@ -81,7 +81,7 @@ def learning_curves(path: Path, runs: Sequence[Record]) -> None:
         name = f"validation {METRICS[metric].title}" if held_out and metric else "training loss"
         ax.set(xlabel="epoch", ylabel=name, yscale="log")
         ax.locator_params(axis="x", integer=True)
-        ax.legend(fontsize="x-small", frameon=False)
+        _legend(ax)
 
 
 def error_over_parameters(path: Path, rows: Sequence[Record]) -> None:
@@ -106,8 +106,13 @@ def error_over_parameters(path: Path, rows: Sequence[Record]) -> None:
         ax.set(xlabel="parameters", ylabel=f"test {METRICS[metric].title}" if metric else "", xscale="log")
         if metric != "accuracy":
             ax.set_yscale("log")
-        if ax.get_legend_handles_labels()[0]:
-            ax.legend(fontsize="x-small", frameon=False)
+        _legend(ax)
+
+
+def _legend(ax: Any) -> None:
+    """Below the axes: lines of several layers leave no room inside."""
+    if ax.get_legend_handles_labels()[0]:
+        ax.figure.legend(fontsize="x-small", frameon=False, loc="outside lower center", ncols=2)
 
 
 def _groups(runs: Iterable[Record]) -> dict[str, list[Record]]:
@@ -140,5 +145,5 @@ def _figure(path: Path) -> Iterator[Any]:
     from matplotlib import pyplot
 
     yield pyplot
-    pyplot.savefig(path, dpi=120)
+    pyplot.savefig(path, dpi=120, bbox_inches="tight")
     pyplot.close("all")
