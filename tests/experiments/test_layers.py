@@ -129,6 +129,17 @@ def test_options_reach_the_layer() -> None:
     )  # fmt: skip
 
 
+def test_taps_pad_the_start() -> None:
+    options = LayerOptions("haar", level=2, taps=24, constraint="orthogonal")
+    layer = make_layer("wavelet", N, N, False, options)
+    assert len(layer.filter) == 24  # type: ignore[arg-type]
+    assert describe("wavelet", layer, options) == ("haar in 24 taps", "periodization", "level 2", "orthogonal")
+    eye = torch.eye(N)
+    torch.testing.assert_close(matrix(layer) @ matrix(layer).T, eye, atol=1e-5, rtol=0)
+    with pytest.raises(ValueError, match="`taps` must not be given with constraint biorthogonal"):
+        make_layer("wavelet", N, N, False, options._replace(wavelet=None, constraint="biorthogonal"))
+
+
 @pytest.mark.parametrize("name", ["diagonal", "removed", "circulant"])
 def test_square_layers(name: str) -> None:
     with pytest.raises(ValueError, match=f"the layer {name} must be square, got 8 inputs and 4 outputs"):

@@ -132,6 +132,24 @@ def test_recurrent_networks_learn(experiment: Experiment) -> None:
     assert trainer.history[-1]["train_loss"] < 0.7 * trainer.history[0]["train_loss"]
 
 
+@pytest.mark.parametrize("experiment", [adding, memory, sequential_mnist], ids=lambda e: e.EXPERIMENT.name)
+def test_ours_starts_with_the_memory_of_a_sequence(experiment, few) -> None:
+    experiment = experiment.EXPERIMENT
+    task = tasks(few)[experiment.name]
+    steps = task.batch(0, 0)[0].shape[1]
+    forget = {}
+    for protocol in experiment.protocols:
+        torch.manual_seed(0)
+        choices = Choices(protocol=protocol)
+        made = experiment.build("diagonal", choices, experiment.layer_options(choices), task)
+        reset, update, state = made.gru.bias_ih_l0.detach().chunk(3)
+        assert max(reset.abs().max(), state.abs().max()) <= made.gru.hidden_size**-0.5
+        forget[protocol] = 1 / update.sigmoid()  # steps over which a unit forgets
+    assert forget["paper"].sub(2).abs().max() < 0.3
+    assert 2 <= forget["ours"].min() < 0.3 * steps
+    assert 0.7 * steps < forget["ours"].max() <= steps
+
+
 def test_replaced_gates() -> None:
     made = network(adding.EXPERIMENT, "wavelet", ("update",))
     assert isinstance(made.gru, lw.nn.GRU)

@@ -15,7 +15,7 @@ from ._recipe import Recipe
 from ._run import Run
 from ._task import Task
 
-WAVELET_OPTIONS = ("wavelet", "mode", "level", "constraint")
+WAVELET_OPTIONS = ("wavelet", "taps", "mode", "level", "constraint")
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ class Experiment:
         """The choices that concern the layer."""
         return LayerOptions(
             wavelet=choices.wavelet,
+            taps=choices.taps,
             mode=choices.mode or "periodization",
             level=choices.level,
             constraint=choices.constraint or "soft",

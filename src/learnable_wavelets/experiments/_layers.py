@@ -10,7 +10,7 @@ import learnable_wavelets as lw
 from ._alternatives import Circulant, Diagonal, LowRank, Sum
 from ._published import PublishedSlicing
 
-CONSTRAINTS: dict[str, tuple[Callable[[str], lw.WaveletFilter], str]] = {
+CONSTRAINTS: dict[str, tuple[Callable[..., lw.WaveletFilter], str]] = {
     "soft": (lw.LearnableWaveletFilter, "db2"),
     "orthogonal": (lw.OrthogonalWaveletFilter, "db2"),
     "biorthogonal": (lw.BiorthogonalWaveletFilter, "bior2.2"),
@@ -33,6 +33,7 @@ class LayerOptions(NamedTuple):
     wavelet: str | None = None
     mode: str = "periodization"
     level: int | None = None
+    taps: int | None = None
     constraint: str = "soft"
     blocks: int = 1
     combine: str = "product"
@@ -43,7 +44,12 @@ class LayerOptions(NamedTuple):
 def make_filter(options: LayerOptions) -> lw.WaveletFilter:
     """The filter bank of the layer `wavelet`."""
     kind, default = CONSTRAINTS[options.constraint]
-    return kind(options.wavelet or default)
+    wavelet = options.wavelet or default
+    if options.taps is None:
+        return kind(wavelet)
+    if options.constraint == "biorthogonal":
+        raise ValueError("`taps` must not be given with constraint biorthogonal, whose lifting steps fix the length")
+    return kind(wavelet, taps=options.taps)
 
 
 def _dense(n_in: int, n_out: int, bias: bool, options: LayerOptions) -> nn.Module:
@@ -124,9 +130,10 @@ def describe(name: str, layer: nn.Module, options: LayerOptions) -> tuple[str, .
     words: list[str] = []
     first = next((m for m in layer.modules() if isinstance(m, lw.WaveletLinear)), None)
     if first is not None and name != "low-rank":
-        start = f"{options.paper.wavelet} in {options.paper.taps} taps"
-        default = CONSTRAINTS[options.constraint][1]
-        words += [start if name == "wavelet-paper" else options.wavelet or default, first.mode, f"level {first.level}"]
+        wavelet, taps = options.wavelet or CONSTRAINTS[options.constraint][1], options.taps
+        if name == "wavelet-paper":
+            wavelet, taps, _ = options.paper
+        words += [f"{wavelet} in {taps} taps" if taps else wavelet, first.mode, f"level {first.level}"]
         words += [options.constraint] if name == "wavelet" and options.constraint != "soft" else []
         words += ["published slicing"] if isinstance(first, PublishedSlicing) else []
     if isinstance(layer, LowRank):

@@ -71,6 +71,7 @@ class Recurrent(nn.Module):
     """A GRU in the form of the paper and a projection: `(N, T, inputs)` to `(N, T, outputs)`, or to the `last` alone.
 
     Input matrices have a bias, recurrent ones have none; the reset gate acts before the product with the state.
+    With `memory` the update gates start so that the units forget over 1 to `memory` steps.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Recurrent(nn.Module):
         gates: tuple[str, ...],
         *,
         last: bool = False,
+        memory: int | None = None,
     ) -> None:
         super().__init__()
         inputs, hidden, outputs = sizes
@@ -93,6 +95,8 @@ class Recurrent(nn.Module):
             reset_after=False,
         )
         self.projection = nn.Linear(hidden, outputs)
+        if memory is not None:
+            start_memory(self.gru, memory)
 
     @property
     def layers(self) -> list[nn.Module]:
@@ -105,6 +109,18 @@ class Recurrent(nn.Module):
         states, _ = self.gru(x)
         outputs: torch.Tensor = self.projection(states[:, -1] if self.last else states)
         return outputs
+
+
+@torch.no_grad()
+def start_memory(gru: lw.nn.GRU, steps: int) -> None:
+    """Biases of the update gates $-\\log u$, $u$ uniform in 1 to `steps` - 1: units forget over 2 to `steps` steps.
+
+    Tallec and Ollivier, 2018, [arXiv 1804.11188](https://arxiv.org/abs/1804.11188), with the sign of the paper's form,
+    in which an update gate of 0 keeps the state.
+    """
+    for name, bias in gru.named_parameters(recurse=False):
+        if name.startswith("bias_ih"):
+            bias.chunk(len(gru.GATES))[gru.GATES.index("update")].uniform_(1, max(2, steps - 1)).log_().neg_()
 
 
 class CharacterModel(nn.Module):

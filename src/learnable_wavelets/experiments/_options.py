@@ -22,6 +22,7 @@ class Choices:
 
     layer: tuple[str, ...] = ()
     wavelet: str | None = None
+    taps: int | None = None
     mode: str | None = None
     level: int | None = None
     constraint: str | None = None
@@ -57,6 +58,7 @@ def _names(*choices: str) -> str:
 OPTIONS: dict[str, tuple[Any, Any]] = {
     "layer": _option(list[str] | None, None, "Of {layers}, or all; repeated or with commas; {default} if not given."),
     "wavelet": _option(str | None, None, "For the layer wavelet: its start, a pywt name."),
+    "taps": _option(int | None, None, "For the layer wavelet: pad the filters of the start to so many taps.", min=2),
     "mode": _option(str | None, None, "For the layer wavelet: its padding, a pywt mode."),
     "level": _option(int | None, None, "For the layer wavelet: its depth."),
     "constraint": _option(str | None, None, f"For the layer wavelet: {_names(*CONSTRAINTS)}."),
@@ -85,7 +87,7 @@ OPTIONS: dict[str, tuple[Any, Any]] = {
     "threads": _option(int | None, None, "CPU threads, torch's own number if not given.", min=1),
 }
 COMMON = (
-    "layer", "wavelet", "mode", "level", "constraint", "published_slicing", "seeds", "preset", "protocol", "epochs",
+    "layer", "wavelet", "taps", "mode", "level", "constraint", "published_slicing", "seeds", "preset", "protocol", "epochs",
     "learning_rate", "out", "resume", "checkpoint_seconds", "device", "threads",
 )  # fmt: skip
 

@@ -8,6 +8,7 @@ from ._alternatives import Nothing
 from ._layers import LayerOptions, make_layer
 from ._options import GATES, Choices
 from ._published import Materialised, PublishedSlicing
+from ._task import Task
 
 LAYERS = ("dense", "fastfood", "wavelet", "wavelet-paper", "low-rank", "circulant", "diagonal", "removed")
 
@@ -24,6 +25,11 @@ def factory(layer: str, options: LayerOptions) -> Callable[[int], nn.Module] | N
 def _materialised(layer: nn.Module) -> nn.Module:
     """The published slicing is composed of many operations, too slow for every step."""
     return Materialised(layer) if isinstance(layer, PublishedSlicing) else layer
+
+
+def memory(choices: Choices, task: Task) -> int | None:
+    """How long the units are to remember at the start: under `ours` the length of a sequence."""
+    return None if choices.protocol == "paper" else task.batch(0, 0)[0].shape[1]
 
 
 def words(layer: str, choices: Choices) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from ._layers import LayerOptions, PaperWavelet
 from ._networks import Recurrent
 from ._options import Choices
 from ._recipe import Recipe
-from ._recurrent import LAYERS, factory, words
+from ._recurrent import LAYERS, factory, memory, words
 from ._synthetic import Adding
 from ._task import Task
 
@@ -25,7 +25,7 @@ def load(choices: Choices, device: torch.device) -> Task:
 
 def build(layer: str, choices: Choices, options: LayerOptions, task: Task) -> nn.Module:
     """Two inputs, one output at the last step."""
-    return Recurrent((2, HIDDEN, 1), factory(layer, options), choices.gates, last=True)
+    return Recurrent((2, HIDDEN, 1), factory(layer, options), choices.gates, last=True, memory=memory(choices, task))
 
 
 def recipe(layer: str, choices: Choices, task: Task) -> Recipe:

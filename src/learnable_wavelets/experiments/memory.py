@@ -8,7 +8,7 @@ from ._layers import LayerOptions, PaperWavelet
 from ._networks import Recurrent
 from ._options import Choices
 from ._recipe import Recipe
-from ._recurrent import LAYERS, factory, words
+from ._recurrent import LAYERS, factory, memory, words
 from ._synthetic import SYMBOLS, Memory
 from ._task import Task
 
@@ -25,7 +25,8 @@ def load(choices: Choices, device: torch.device) -> Task:
 
 def build(layer: str, choices: Choices, options: LayerOptions, task: Task) -> nn.Module:
     """One-hot symbols in, scores of the symbols out at every step."""
-    return Recurrent((SYMBOLS + 2, HIDDEN, SYMBOLS + 2), factory(layer, options), choices.gates)
+    sizes = (SYMBOLS + 2, HIDDEN, SYMBOLS + 2)
+    return Recurrent(sizes, factory(layer, options), choices.gates, memory=memory(choices, task))
 
 
 def recipe(layer: str, choices: Choices, task: Task) -> Recipe:

@@ -10,7 +10,7 @@ from ._layers import LayerOptions, PaperWavelet
 from ._networks import Recurrent
 from ._options import Choices
 from ._recipe import Recipe
-from ._recurrent import LAYERS, factory, words
+from ._recurrent import LAYERS, factory, memory, words
 from ._task import Task
 
 HIDDEN, BATCH, EPOCHS = 58, 256, 100
@@ -33,7 +33,7 @@ def load(choices: Choices, device: torch.device) -> Task:
 
 def build(layer: str, choices: Choices, options: LayerOptions, task: Task) -> nn.Module:
     """One pixel in, ten scores out at the last step; by default the update matrix stays dense, as published."""
-    return Recurrent((1, HIDDEN, 10), factory(layer, options), choices.gates, last=True)
+    return Recurrent((1, HIDDEN, 10), factory(layer, options), choices.gates, last=True, memory=memory(choices, task))
 
 
 def recipe(layer: str, choices: Choices, task: Task) -> Recipe:
