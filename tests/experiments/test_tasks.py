@@ -10,12 +10,15 @@ from learnable_wavelets.experiments import _text
 from learnable_wavelets.experiments._characters import Characters
 from learnable_wavelets.experiments._data import DataError
 from learnable_wavelets.experiments._images import (
+    MEAN,
+    STD,
     Images,
     as_maps,
     as_sequences,
     as_short_sequences,
     as_vectors,
     held_out,
+    shifted,
 )
 from learnable_wavelets.experiments._synthetic import Adding, Memory
 from learnable_wavelets.experiments._task import Task
@@ -103,6 +106,30 @@ def test_normalisation(sample) -> None:
     images = Images(sample, as_maps, 64, 0, CPU).train.images
     assert abs(float(images.mean())) < 0.01
     assert abs(float(images.std()) - 1) < 0.01
+
+
+def test_shifted_maps() -> None:
+    background = -MEAN / STD
+    maps = torch.full((200, 1, 9, 7), background)
+    maps[:, 0, 4, 3] = torch.arange(200.0) + 1  # a dot in the middle of each
+    moved = shifted(maps, 2, torch.Generator().manual_seed(0))
+    assert moved.shape == maps.shape
+    where = (moved != background).nonzero()
+    assert torch.equal(where[:, 0], torch.arange(200))  # one dot is left in each, the same
+    torch.testing.assert_close(moved[tuple(where.T)], torch.arange(200.0) + 1)
+    steps = where[:, 2:] - torch.tensor([4, 3])
+    assert {tuple(step) for step in steps.tolist()} == {(i, j) for i in range(-2, 3) for j in range(-2, 3)}
+
+
+def test_training_images_alone_are_shifted(few) -> None:
+    still, moving = (Images(few, as_maps, 50, 50, CPU, shift=shift) for shift in (0, 1))
+    x, labels = still.batch(3, 1)
+    y, same = moving.batch(3, 1)
+    assert torch.equal(labels, same)
+    assert not torch.equal(x, y)
+    assert torch.equal(y, moving.batch(3, 1)[0])
+    assert torch.equal(moving.validation.images, still.validation.images)
+    assert torch.equal(moving.test.images, still.test.images)
 
 
 def test_adding() -> None:

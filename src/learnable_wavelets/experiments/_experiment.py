@@ -39,7 +39,7 @@ class Experiment:
     full: str = ""
     words: Callable[[str, Choices], tuple[str, ...]] = lambda layer, choices: ()
     """What tells a case from others with the same layer, beside the layer's own description."""
-    grid: tuple[float, ...] = (3e-4, 1e-3, 3e-3, 1e-2)
+    grid: tuple[float, ...] = (3e-4, 1e-3, 3e-3, 5e-3, 1e-2, 2e-2)
     """The learning rates that `--tune` tries."""
 
     @property

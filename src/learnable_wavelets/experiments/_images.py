@@ -37,6 +37,7 @@ class Images(Task):
         batch: examples of a step.
         validation: how many training images, evenly spaced, choose the epoch instead of training.
         shuffle: a new order in each pass; else file order.
+        shift: each time that a map is trained on, it is moved by up to so many pixels along both axes, at random.
         device: where everything lies.
     """
 
@@ -51,13 +52,14 @@ class Images(Task):
         device: torch.device,
         *,
         shuffle: bool = True,
+        shift: int = 0,
     ) -> None:
         held = held_out(len(data.train_labels), validation)
         self.data, self.source = data.name, data.source
         self.train = _split(data.train_images[~held], data.train_labels[~held], shape, device)
         self.validation = _split(data.train_images[held], data.train_labels[held], shape, device)
         self.test = _split(data.test_images, data.test_labels, shape, device)
-        self._batch, self._shuffle, self._device = batch, shuffle, device
+        self._batch, self._shuffle, self._shift, self._device = batch, shuffle, shift, device
         self.interval = -(-len(self.train.labels) // batch)
         self._order = lru_cache(maxsize=1)(self._draw_order)
 
@@ -69,7 +71,10 @@ class Images(Task):
     def batch(self, seed: int, step: int) -> Batch:
         epoch, position = divmod(step, self.interval)
         index = self._order(seed, epoch)[position * self._batch : (position + 1) * self._batch]
-        return self.train.images[index], self.train.labels[index]
+        images = self.train.images[index]
+        if self._shift:
+            images = shifted(images, self._shift, _random.generator("shift", seed, step))
+        return images, self.train.labels[index]
 
     def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         return F.cross_entropy(outputs, targets, reduction="sum")
@@ -97,6 +102,16 @@ def held_out(count: int, validation: int) -> np.ndarray[tuple[int], np.dtype[np.
 def _split(images: Bytes, labels: Bytes, shape: Callable[[torch.Tensor], torch.Tensor], device: torch.device) -> Split:
     pixels = torch.from_numpy(images.astype(np.float32)) / 255
     return Split(shape((pixels - MEAN) / STD).to(device), torch.from_numpy(labels.astype(np.int64)).to(device))
+
+
+def shifted(maps: torch.Tensor, reach: int, generator: torch.Generator) -> torch.Tensor:
+    """Each of `(N, C, height, width)` moved by its own -`reach` to `reach` pixels along both axes."""
+    count, _, *sizes = maps.shape
+    padded = F.pad(maps, (reach,) * 4, value=-MEAN / STD)
+    starts = torch.randint(2 * reach + 1, (2, count, 1), generator=generator)
+    rows, columns = ((start + torch.arange(size)).to(maps.device) for start, size in zip(starts, sizes, strict=True))
+    every = torch.arange(count, device=maps.device)[:, None, None]
+    return padded[every, :, rows[:, :, None], columns[:, None, :]].movedim(-1, 1)
 
 
 def as_maps(images: torch.Tensor) -> torch.Tensor:

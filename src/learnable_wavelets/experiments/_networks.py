@@ -113,7 +113,7 @@ class Recurrent(nn.Module):
 
 @torch.no_grad()
 def start_memory(gru: lw.nn.GRU, steps: int) -> None:
-    """Biases of the update gates $-\\log u$, $u$ uniform in 1 to `steps` - 1: units forget over 2 to `steps` steps.
+    r"""Biases of the update gates $-\log u$, $u$ uniform in 1 to `steps` - 1: units forget over 2 to `steps` steps.
 
     Tallec and Ollivier, 2018, [arXiv 1804.11188](https://arxiv.org/abs/1804.11188), with the sign of the paper's form,
     in which an update gate of 0 keeps the state.

@@ -87,8 +87,8 @@ OPTIONS: dict[str, tuple[Any, Any]] = {
     "threads": _option(int | None, None, "CPU threads, torch's own number if not given.", min=1),
 }
 COMMON = (
-    "layer", "wavelet", "taps", "mode", "level", "constraint", "published_slicing", "seeds", "preset", "protocol", "epochs",
-    "learning_rate", "out", "resume", "checkpoint_seconds", "device", "threads",
+    "layer", "wavelet", "taps", "mode", "level", "constraint", "published_slicing", "seeds", "preset", "protocol",
+    "epochs", "learning_rate", "out", "resume", "checkpoint_seconds", "device", "threads",
 )  # fmt: skip
 
 

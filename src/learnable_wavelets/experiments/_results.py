@@ -24,7 +24,7 @@ class Metric(NamedTuple):
 
 METRICS = {
     "error": Metric("error %", ".2f"),
-    "cross_entropy": Metric("cross-entropy", ".4f"),
+    "cross_entropy": Metric("cross-entropy", ".4g"),
     "mse": Metric("MSE", ".2e"),
     "accuracy": Metric("accuracy", ".4f"),
     "bpc": Metric("bits per character", ".3f"),
