@@ -8,6 +8,7 @@ from ._alternatives import Nothing
 from ._layers import LayerOptions, make_layer
 from ._options import GATES, Choices
 from ._published import Materialised, PublishedSlicing
+from ._recipe import Recipe
 from ._task import Task
 
 LAYERS = ("dense", "fastfood", "wavelet", "wavelet-paper", "low-rank", "circulant", "diagonal", "removed")
@@ -25,6 +26,13 @@ def factory(layer: str, options: LayerOptions) -> Callable[[int], nn.Module] | N
 def _materialised(layer: nn.Module) -> nn.Module:
     """The published slicing is composed of many operations, too slow for every step."""
     return Materialised(layer) if isinstance(layer, PublishedSlicing) else layer
+
+
+def synthetic_recipe(protocol: str, epochs: int, interval: int, batch: int) -> Recipe:
+    """How adding and copy memory are learned."""
+    if protocol == "paper":
+        return Recipe(epochs, interval, batch, "rmsprop", 1e-3)
+    return Recipe(epochs, interval, batch, "adam", 1e-2, "one-cycle", clip=1.0)
 
 
 def memory(choices: Choices, task: Task) -> int | None:

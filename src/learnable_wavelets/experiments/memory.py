@@ -8,11 +8,12 @@ from ._layers import LayerOptions, PaperWavelet
 from ._networks import Recurrent
 from ._options import Choices
 from ._recipe import Recipe
-from ._recurrent import LAYERS, factory, memory, words
+from ._recurrent import LAYERS, factory, memory, synthetic_recipe, words
 from ._synthetic import SYMBOLS, Memory
 from ._task import Task
 
-LENGTH, HIDDEN, BATCH, EPOCHS = 150, 512, 50, 20
+LENGTH, HIDDEN, BATCH = 150, 512, 50
+EPOCHS = {"paper": 20, "ours": 20}
 QUICK_LENGTH, QUICK_STEPS = 10, 400
 HELD_OUT = {"quick": 1_000, "paper": 10_000}
 
@@ -30,13 +31,9 @@ def build(layer: str, choices: Choices, options: LayerOptions, task: Task) -> nn
 
 
 def recipe(layer: str, choices: Choices, task: Task) -> Recipe:
-    """Published: RMSprop at a constant rate, no clipping."""
-    quick = choices.preset == "quick"
-    epochs, interval = (4, QUICK_STEPS // 4) if quick else (EPOCHS, task.interval)
-    epochs = choices.epochs or epochs
-    if choices.protocol == "paper":
-        return Recipe(epochs, interval, BATCH, "rmsprop", 1e-3)
-    return Recipe(epochs, interval, BATCH, "adam", 1e-2, "one-cycle", clip=1.0)
+    """Published: RMSprop at a constant rate, no clipping; 20 epochs."""
+    epochs, interval = (4, QUICK_STEPS // 4) if choices.preset == "quick" else (EPOCHS[choices.protocol], task.interval)
+    return synthetic_recipe(choices.protocol, choices.epochs or epochs, interval, BATCH)
 
 
 EXPERIMENT = Experiment(
