@@ -53,7 +53,9 @@ def add(folder: Path) -> None:
     for name in sorted({run["experiment"] for run in new}):
         kept = {run["run"]: run for run in runs(name)}
         kept |= {run["run"]: run for run in new if run["experiment"] == name}
-        text = json.dumps(list(kept.values()), indent=0) + "\n"
+        # A line for each run; its filters, up to thousands of numbers that no table shows, stay in its own folder.
+        lines = [json.dumps({key: value for key, value in run.items() if key != "filters"}) for run in kept.values()]
+        text = "[\n" + ",\n".join(lines) + "\n]\n"
         (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
 
 
