@@ -71,7 +71,7 @@ class Recurrent(nn.Module):
     """A GRU in the form of the paper and a projection: `(N, T, inputs)` to `(N, T, outputs)`, or to the `last` alone.
 
     Input matrices have a bias, recurrent ones have none; the reset gate acts before the product with the state.
-    With `memory` the update gates start so that the units forget over 1 to `memory` steps.
+    With `memory` the update gates start so that the units forget over 2 to `memory` steps.
     """
 
     def __init__(
