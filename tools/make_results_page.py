@@ -1,4 +1,4 @@
-"""Make `docs/experiments.md` from the committed runs in `docs/results`, and take new runs in.
+"""Make `docs/experiments.md` and the table of `docs/mnist.md` from the runs in `docs/results`; take new runs in.
 
     python tools/make_results_page.py                     # the page, from what is committed
     python tools/make_results_page.py --add results/mnist  # first copy the finished runs of a results folder
@@ -34,8 +34,8 @@ learnable-wavelets reproduce adding --layer all --preset paper --seeds 3 --resum
 [a fault](differences.md#the-wavelet-layer). *paper* is the published recipe with a right layer, *ours* another recipe
 at the same number of parameters. Figures are those of the test set after the last epoch, mean ± sample standard
 deviation over the seeds; where a validation split chose an epoch, the first figure of that epoch stands beside it.
-Seconds are those of one run on two cores that did other work beside it. *Not measured* means that the run has not been
-made yet. [Options](api/cli.md), [MNIST in detail](mnist.md).
+Seconds: those of the median epoch, times the epochs, on one of two cores, the other of which did other work.
+*Not measured* means that the run has not been made yet. [Options](api/cli.md), [MNIST in detail](mnist.md).
 
 This page is made by `tools/make_results_page.py` from the records in `docs/results`.
 """
@@ -48,15 +48,20 @@ def runs(name: str) -> list[Record]:
 
 
 def add(folder: Path) -> None:
-    """Copy the finished runs of a results folder into `docs/results`; a run of the same name is replaced."""
+    """Copy the finished runs of a results folder into `docs/results`; another of the same row and seed is replaced."""
     new = _results.read_runs(folder)
     for name in sorted({run["experiment"] for run in new}):
-        kept = {run["run"]: run for run in runs(name)}
-        kept |= {run["run"]: run for run in new if run["experiment"] == name}
+        kept = {_identity(run): run for run in runs(name)}
+        kept |= {_identity(run): run for run in new if run["experiment"] == name}
         # A line for each run; its filters, up to thousands of numbers that no table shows, stay in its own folder.
         lines = [json.dumps({key: value for key, value in run.items() if key != "filters"}) for run in kept.values()]
         text = "[\n" + ",\n".join(lines) + "\n]\n"
         (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
+
+
+def _identity(run: Record) -> tuple[Any, ...]:
+    """What only one run of a table may have; its name has changed with the program."""
+    return tuple(run[key] for key in (*_results.GROUP, "seed"))
 
 
 def published_row(row: Record, metrics: list[str]) -> list[str]:
@@ -99,9 +104,17 @@ def page() -> str:
     return "\n".join([HEAD, *(section(name, family) for name, family in families.items())])
 
 
+def mnist_table() -> str:
+    """The paper's protocol on MNIST, for the page that tells the whole of it."""
+    layers = json.loads((RESULTS / "published.json").read_text(encoding="utf-8"))["mnist"]["layers"]
+    rows = _results.summarise(run for run in runs("mnist") if run["protocol"] == "paper")
+    return _results.markdown(sorted(rows, key=lambda row: layers.index(row["layer"])))
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--add", type=Path, action="append", default=[], help="a results folder")
     for folder in parser.parse_args().add:
         add(folder)
     (DOCS / "experiments.md").write_text(page(), encoding="utf-8")
+    (RESULTS / "mnist.md").write_text(mnist_table(), encoding="utf-8")

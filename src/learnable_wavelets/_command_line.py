@@ -8,6 +8,8 @@ from pathlib import Path
 import torch
 import typer
 
+MOST_SEEDS = 1_000_000
+
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
@@ -40,7 +42,22 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     if not all(word.strip().isdecimal() for word in words) or text == "0":
         raise ValueError(f"`seeds` must be a count of at least 1 or a list such as 0,1,2 (`0,` for one), got {text!r}")
     numbers = [int(word) for word in words]
+    largest = MOST_SEEDS if "," not in text else 2**63 - 1  # what torch and NumPy take
+    if max(numbers) > largest:
+        raise ValueError(f"`seeds` must be at most {largest:,}, got {text}")
     return tuple(dict.fromkeys(numbers)) if "," in text else tuple(range(numbers[0]))
+
+
+def parse_counts(name: str, text: str) -> tuple[int, ...]:
+    """Positive numbers with commas, each once.
+
+    Raises:
+        ValueError: anything else.
+    """
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isdecimal() and int(word) > 0 for word in words):
+        raise ValueError(f"`{name}` must be numbers of at least 1, such as 1,3; got {text!r}")
+    return tuple(dict.fromkeys(int(word) for word in words))
 
 
 def parse_device(text: str) -> torch.device:

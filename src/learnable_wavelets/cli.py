@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import typer
 
-EXTRA = ("typer", "rich", "pooch", "matplotlib")
+EXTRA = ("typer", "rich", "pooch", "matplotlib", "filelock")
 
 
 def main() -> None:

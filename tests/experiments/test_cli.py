@@ -7,9 +7,9 @@ import pytest
 
 from learnable_wavelets import _command_line as _options
 from learnable_wavelets import cli
-from learnable_wavelets.experiments import _command, _layers, _trainer, mnist
+from learnable_wavelets.experiments import _command, _layers, mnist
 from learnable_wavelets.experiments._all import EXPERIMENTS
-from learnable_wavelets.experiments._experiment import cases, parse, parse_counts
+from learnable_wavelets.experiments._experiment import cases, parse
 from learnable_wavelets.experiments._images import Images, as_maps
 from learnable_wavelets.experiments._options import Choices
 from learnable_wavelets.experiments.shootout import EXPERIMENT as SHOOTOUT
@@ -79,35 +79,6 @@ def test_commands_share_a_folder(
     assert "431,080" in capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("small")
-def test_interrupt_leaves_whole_lines_and_resume_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    words = ("reproduce", "mnist", "--epochs", 3, "--checkpoint-seconds", 0, "--out")
-    assert command(monkeypatch, *words, tmp_path / "whole") == 0
-    advance, calls = _trainer.Trainer.advance, iter(range(100))
-
-    def interrupted(self: _trainer.Trainer) -> Any:
-        if next(calls) == 6:  # in the second epoch
-            raise KeyboardInterrupt
-        return advance(self)
-
-    monkeypatch.setattr(_trainer.Trainer, "advance", interrupted)
-    assert command(monkeypatch, *words, tmp_path / "cut") == 130
-    assert "Stopped. The finished epochs are in" in capsys.readouterr().out
-    (lines,) = tmp_path.glob("cut/runs/*.jsonl")
-    assert json.loads(lines.read_text())["epoch"] == 1
-    with lines.open("a") as file:
-        file.write('{"epoch": 2, "written": "after the checkpoint')
-    monkeypatch.setattr(_trainer.Trainer, "advance", advance)
-    assert command(monkeypatch, *words, tmp_path / "cut", "--resume") == 0
-    assert [json.loads(line)["epoch"] for line in lines.read_text().splitlines()] == [1, 2, 3]
-    (whole,), (resumed,) = records(tmp_path / "whole"), records(tmp_path / "cut")
-    assert whole["state_sha256"] == resumed["state_sha256"]
-    assert whole["last"] == resumed["last"]
-    assert not list(tmp_path.glob("cut/runs/*.checkpoint*"))
-
-
 def test_shootout_has_one_protocol(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -136,52 +107,6 @@ def test_all_runs_every_experiment_into_its_own_folder(
     )
 
 
-@pytest.mark.usefixtures("small")
-def test_resume_does_not_repeat_finished_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    words = ("reproduce", "mnist", "--layer", "removed", "--epochs", 1, "--out", tmp_path, "--resume")
-    assert command(monkeypatch, *words) == 0
-    (first,) = records(tmp_path)
-    assert command(monkeypatch, *words, "--seeds", 2) == 0
-    assert records(tmp_path)[0] == first
-    assert len(records(tmp_path)) == 2
-
-
-@pytest.mark.usefixtures("small")
-def test_resume_of_another_recipe_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    words = ("reproduce", "mnist", "--layer", "removed", "--epochs", 1, "--out", tmp_path)
-    assert command(monkeypatch, *words) == 0
-    (path,) = tmp_path.glob("runs/*.json")
-    path.write_text(path.read_text().replace('"adadelta"', '"adam"'))
-    assert command(monkeypatch, *words, "--resume") == 2
-    assert "is of another run (recipe: " in capsys.readouterr().err
-
-
-@pytest.mark.usefixtures("small")
-def test_tuning_chooses_on_the_validation_split_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    words = ("reproduce", "shootout", "--layer", "removed", "--epochs", 2, "--out", tmp_path)
-    assert command(monkeypatch, *words, "--tune") == 0
-    tried = records(tmp_path / "tuning")
-    assert sorted(record["recipe"]["learning_rate"] for record in tried) == sorted(SHOOTOUT.grid)
-    assert all(record["last"] == {} and record["seed"] == _command.TUNING_SEED for record in tried)
-    best = min(tried, key=lambda record: record["history"][-1]["validation_error"])["recipe"]["learning_rate"]
-    assert list(json.loads((tmp_path / "rates.json").read_text()).values()) == [best]
-    (record,) = records(tmp_path)
-    assert record["recipe"]["learning_rate"] == best
-    assert command(monkeypatch, *words, "--seeds", "5,") == 0  # a later command uses what was found
-    assert {record["recipe"]["learning_rate"] for record in records(tmp_path)} == {best}
-    assert command(monkeypatch, "table", tmp_path / "tuning") == 0  # a table without test figures
-
-
-@pytest.mark.usefixtures("small")
-def test_tuning_needs_a_validation_split(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert command(monkeypatch, "reproduce", "shootout", "--tune", "--validation", 0, "--out", tmp_path) == 2
-    assert "--tune chooses on held-out images, got --validation 0" in capsys.readouterr().err
-
-
 BAD = [
     (["--layer", "sparse"], "`layer` must be one of dense, fastfood, wavelet, wavelet-paper, diagonal, removed, all"),
     (["--layer", ""], "`layer` must be one of"),
@@ -207,6 +132,13 @@ BAD = [
     (["--epochs", "0"], "--epochs"),
     (["--unknown"], "--unknown"),
     (["--gates", "reset"], "--gates"),
+    (["--layer", "dense", "--level", "0"], "--level is for the layer wavelet, got --layer dense"),
+    (["--seeds", "9999999999"], "`seeds` must be at most 1,000,000, got 9999999999"),
+    (
+        ["--seeds", "99999999999999999999,"],
+        "`seeds` must be at most 9,223,372,036,854,775,807, got 9999",
+    ),
+    (["--learning-rate", "inf"], "`learning-rate` must be finite, got inf"),
 ]
 
 
@@ -273,9 +205,9 @@ def test_layers() -> None:
 
 @pytest.mark.parametrize("text", ["", "0", "1,x", "-1"])
 def test_counts(text: str) -> None:
-    assert parse_counts("depth", "3,1,3") == (3, 1)
+    assert _options.parse_counts("depth", "3,1,3") == (3, 1)
     with pytest.raises(ValueError, match="`depth` must be numbers of at least 1, such as 1,3; got"):
-        parse_counts("depth", text)
+        _options.parse_counts("depth", text)
 
 
 def test_cases_of_the_shootout(vectors: Images) -> None:

@@ -143,3 +143,8 @@ def test_full_downloads_past_a_bad_mirror(
     assert sorted(path.name for path in (root / "mnist").iterdir()) == sorted(f"{name}.gz" for name in contents)
     assert load_mnist("full").name == "full"
     assert len(asked) == 8  # and is not fetched again
+    (root / "mnist" / "t10k-labels-idx1-ubyte.gz").unlink()  # as an interrupted download leaves it
+    with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte\.gz is missing: complete .*, or use --data sample"):
+        load_mnist()
+    assert load_mnist("full").test_labels.shape == load_mnist("full").test_images.shape[:1]
+    assert len(asked) == 10

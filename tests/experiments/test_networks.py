@@ -71,6 +71,21 @@ def test_parameter_counts_at_other_levels(level: int, expected: int) -> None:
     assert count(adding.EXPERIMENT.build("wavelet-paper", Choices(), options, NO_TASK)) == expected
 
 
+@pytest.mark.parametrize(("module", "taps", "budget"), [(memory, 14, 26_805), (sequential_mnist, 28, 4_912)])
+def test_ours_pads_a_start_that_is_not_chosen(module, taps: int, budget: int) -> None:
+    def options(**words: str | int) -> LayerOptions:
+        experiment = module.EXPERIMENT
+        return experiment.layer_options(parse(experiment, {"layer": ["wavelet"], **experiment.defaults, **words}))
+
+    assert options(protocol="ours").taps == taps
+    gates = ("reset", "state") if module is sequential_mnist else GATES
+    built = module.EXPERIMENT.build("wavelet", Choices(gates=gates), options(protocol="ours"), NO_TASK)
+    assert budget - 40 < count(built) <= budget
+    for choice in ({"wavelet": "db2"}, {"level": 1}, {"constraint": "biorthogonal"}, {"protocol": "paper"}):
+        assert options(**{"protocol": "ours", **choice}).taps is None
+    assert options(protocol="ours", taps=6).taps == 6
+
+
 @pytest.mark.parametrize(
     ("layer", "gates", "expected"),
     [

@@ -27,6 +27,7 @@ def tool() -> ModuleType:
 
 def test_the_committed_page_is_that_of_the_committed_runs(tool: ModuleType) -> None:
     assert (ROOT / "docs" / "experiments.md").read_text() == tool.page()
+    assert (ROOT / "docs" / "results" / "mnist.md").read_text() == tool.mnist_table()
 
 
 def test_every_experiment_has_a_table_with_its_controls(tool: ModuleType) -> None:
@@ -55,7 +56,7 @@ def test_new_runs_are_taken_in(tool: ModuleType, tmp_path: Path, monkeypatch: py
     rows = f"{theirs}\n{{}}\n| removed | ours |  | not measured |  |  |  |  |  |"
     assert rows.format("| dense | ours |  | not measured |  |  |  |  |  |") in tool.page()
     for seed, error in ((0, 1e-3), (1, 3e-3), (1, 2e-3)):  # the last in the place of the one before
-        record = run(None, seed, experiment="adding", protocol="ours", data="synthetic", run=f"r{seed}")
+        record = run(None, seed, experiment="adding", protocol="ours", data="synthetic", run=f"r{seed} {error}")
         record |= {"last": {"mse": error, "accuracy": 0.5}, "chosen": {"epoch": 1, "mse": 5e-4, "accuracy": 0.5}}
         folder = tmp_path / "results" / "runs"
         folder.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ EVALUATED = 128  # windows at a time
 class Characters(Task):
     """Inputs `(N, T)` and targets, the same shifted by one, as indices; the first `warm` predictions do not count.
 
-    A step takes `batch` windows from random places of the training text, each from the state zero, as published.
+    A step takes `batch` windows, each from the state zero as published, from random places of the training text.
     `limit` is the number of batches of 128 windows that are looked at in an evaluation.
     """
 

@@ -1,6 +1,5 @@
 """The command `learnable-wavelets reproduce NAME`: every layer, every seed, one table."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,16 +11,15 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from .._command_line import one_line_errors, parse_device, parse_names, write_atomic
+from .._command_line import one_line_errors, parse_device, parse_names
 from . import _report
 from ._experiment import Case, Experiment, cases, parse
-from ._options import make_command
+from ._options import Choices, make_command
 from ._ranks import Ranks, local_device, process_group
 from ._results import METRICS, Record, summarise
 from ._run import Keeping, Run, Watch, execute
-
-TUNING_SEED = 1000  # not one that is reported
-RATES = "rates.json"
+from ._task import Task
+from ._tuning import tuned, with_kept_rate
 
 
 def command(experiment: Experiment) -> Callable[..., None]:
@@ -35,6 +33,7 @@ def command(experiment: Experiment) -> Callable[..., None]:
         "default": ", ".join(experiment.default_layers),
         "quick": experiment.quick,
         "paper": experiment.full,
+        "taps": "" if experiment.taps is None else f" Under ours {experiment.taps}, if its start is not chosen.",
     }
     defaults = {"out": Path("results") / experiment.name, **experiment.defaults}
     return make_command(reproduce, experiment.names, words, experiment.help, defaults)
@@ -49,11 +48,12 @@ def run_experiment(experiment: Experiment, values: dict[str, Any]) -> None:
         device = local_device(parse_device(choices.device))
         choices = replace(choices, device=str(device))
         task = experiment.load(choices, device)
-        if choices.tune and not task.parts("validation"):
-            raise ValueError("--tune chooses on held-out images, got --validation 0")
+        _check_tuning(choices, task)
         planned = cases(experiment, choices, task)
         for case in planned:  # a wrong choice is to fail now, not after the first layer's hour
             case.network(0)
+        if not choices.tune:
+            planned = [with_kept_rate(case, choices.out) for case in planned]
         choices.out.mkdir(parents=True, exist_ok=True)
     with process_group(device) as ranks:
         console = Console(quiet=not ranks.writes)
@@ -72,12 +72,21 @@ def run_experiment(experiment: Experiment, values: dict[str, Any]) -> None:
             console.print(f"Table and pictures of all runs so far: {choices.out / 'table.md'}", soft_wrap=True)
 
 
+def _check_tuning(choices: Choices, task: Task) -> None:
+    if choices.tune and choices.learning_rate is not None:
+        raise ValueError(f"--tune chooses the learning rate, got --learning-rate {choices.learning_rate:g} as well")
+    if choices.tune and not task.parts("validation"):
+        raise ValueError("--tune chooses on held-out images, got --validation 0")
+
+
 def _announce(console: Console, planned: list[Case]) -> None:
     recipe = planned[0].recipe()
     console.print(planned[0].task.source, soft_wrap=True)
     rates = sorted({case.recipe().learning_rate for case in planned})
-    rate = f"{rates[0]:g}" if len(rates) == 1 else f"{rates[0]:g} to {rates[-1]:g} by layer"
-    how = f"{recipe.optimizer}, rate {rate}, {recipe.schedule}, batch {recipe.batch}"
+    rate = f"rate {rates[0]:g}" if len(rates) == 1 else f"rate {rates[0]:g} to {rates[-1]:g} by layer"
+    if planned[0].choices.tune:
+        rate = "the rate that --tune chooses"
+    how = f"{recipe.optimizer}, {rate}, {recipe.schedule}, batch {recipe.batch}"
     console.print(f"Epochs: {recipe.epochs} of {recipe.interval} steps; {how}", soft_wrap=True)
 
 
@@ -86,9 +95,17 @@ def _run_all(console: Console, planned: list[Case], ranks: Ranks) -> Iterator[Re
         first = planned[0].choices
         keeping = Keeping(first.out, first.resume, first.checkpoint_seconds)
         for case in planned:
-            tuned = _with_rate(progress, case, keeping, ranks)
+            case = _tuned(progress, case, keeping, ranks) if case.choices.tune else case
             for seed in case.choices.seeds:
-                yield _run_one(progress, tuned, seed, keeping, ranks)
+                yield _run_one(progress, case, seed, keeping, ranks)
+
+
+def _tuned(progress: Progress, case: Case, keeping: Keeping, ranks: Ranks) -> Case:
+    apart = replace(keeping, out=keeping.out / "tuning", test=False)
+    with one_line_errors():
+        return tuned(
+            case, keeping.out, keeping.resume, ranks, lambda tried, seed: _run_one(progress, tried, seed, apart, ranks)
+        )
 
 
 def _run_one(progress: Progress, case: Case, seed: int, keeping: Keeping, ranks: Ranks) -> Record:
@@ -119,36 +136,6 @@ def _words(record: Record) -> str:
     return "validation " + ", ".join(metrics) if metrics else f"training loss {record['train_loss']:.4f}"
 
 
-def _with_rate(progress: Progress, case: Case, keeping: Keeping, ranks: Ranks) -> Case:
-    """The case with the learning rate that `--tune` chose, now or in an earlier command with the same --out."""
-    if case.choices.learning_rate is not None:
-        return case
-    path = keeping.out / RATES
-    rates: dict[str, float] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    ranks.wait()  # every process has read the file before one writes it again
-    key = f"{case.layer} ({case.settings(case.network(0))}) {case.choices.protocol}"
-    if case.choices.tune and not (keeping.resume and key in rates):
-        rates[key] = _tune(progress, case, keeping, ranks)
-        if ranks.writes:
-            write_atomic(path, json.dumps(rates, indent=1, sort_keys=True) + "\n")
-        ranks.wait()
-    if key not in rates:
-        return case
-    return replace(case, choices=replace(case.choices, learning_rate=rates[key]))
-
-
-def _tune(progress: Progress, case: Case, keeping: Keeping, ranks: Ranks) -> float:
-    """The rate of the grid with the best validation after the last epoch; the test set is not looked at."""
-    apart = replace(keeping, out=keeping.out / "tuning", test=False)
-    values: dict[float, float] = {}
-    for rate in case.experiment.grid:
-        tried = replace(case, choices=replace(case.choices, learning_rate=rate))
-        record = _run_one(progress, tried, TUNING_SEED, apart, ranks)
-        value = record["history"][-1]["choose"]
-        values[rate] = float("inf") if value is None else value
-    return min(values, key=lambda rate: values[rate])
-
-
 EVERY = ("layer", "seeds", "preset", "protocol", "epochs", "out", "resume", "checkpoint_seconds", "device", "threads")
 
 
@@ -164,6 +151,12 @@ def all_command(experiments: tuple[Experiment, ...]) -> Callable[..., None]:
             own = {**experiment.defaults, **values, "out": values["out"] / experiment.name}
             run_experiment(experiment, own)
 
-    words = {"layers": ", ".join(shared), "default": "each experiment's own", "quick": "short", "paper": "published"}
+    words = {
+        "layers": ", ".join(shared),
+        "default": "each experiment's own",
+        "quick": "short",
+        "paper": "published",
+        "taps": "",
+    }
     help = f"All of {', '.join(experiment.name for experiment in experiments)}, each into a folder below --out."
     return make_command(reproduce, EVERY, words, help, {"out": Path("results")})

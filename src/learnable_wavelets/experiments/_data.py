@@ -64,9 +64,9 @@ def load_mnist(data: str = "auto") -> Mnist:
     """
     if data not in CHOICES:
         raise ValueError(f"`data` must be one of {', '.join(CHOICES)}, got {data!r}")
-    folder = None if data == "sample" else _find_folder()
-    if folder is None and data == "full":
-        folder = _download(roots()[0] / "mnist")
+    folder, downloads = None if data == "sample" else _find_folder(), roots()[0] / "mnist"
+    if data == "full" and folder in (None, downloads):
+        folder = _download(downloads)
     if folder is not None:
         arrays = [parse_idx(read_gz(folder / f"{name}.gz", digest))[0] for name, digest in SHA256.items()]
         return _mnist(arrays, "full", f"MNIST, full set, from {folder}")
@@ -118,7 +118,7 @@ def read_gz(path: Path, digest: str) -> bytes:
             while chunk := file.read(1 << 20):
                 chunks.append(chunk)
     except FileNotFoundError as error:
-        raise DataError(f"{path} is missing, though others of the four MNIST files are there") from error
+        raise DataError(f"{path} is missing: complete {path.parent}, or use --data sample") from error
     except (OSError, EOFError, zlib.error) as error:  # what had come until then still has a checksum to show
         note = f"decompression stopped: {error}"
     raw = b"".join(chunks)
@@ -149,8 +149,10 @@ def _find_folder() -> Path | None:
 
 
 def _download(folder: Path) -> Path:
+    """`folder`, with those files fetched that an earlier command, perhaps interrupted, has not."""
     for name, digest in SHA256.items():
-        _download_one(name, digest, folder)
+        if not (folder / f"{name}.gz").exists():
+            _download_one(name, digest, folder)
     return folder
 
 

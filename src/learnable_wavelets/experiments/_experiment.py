@@ -1,5 +1,6 @@
 """What an experiment is: data, a network by the name of its layer, a recipe by protocol; and its command."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from .._command_line import parse_choice, parse_names, parse_seeds
+from .._command_line import parse_choice, parse_counts, parse_names, parse_seeds
 from ..functional._check import check_mode
 from ._layers import COMBINATIONS, CONSTRAINTS, STACKED, LayerOptions, PaperWavelet, describe, make_filter
 from ._options import COMMON, GATES, PRESETS, PROTOCOLS, Choices
@@ -35,6 +36,8 @@ class Experiment:
     """Defaults of options that differ from the usual ones."""
     protocols: tuple[str, ...] = PROTOCOLS
     """What `--protocol` chooses from; where there is one, there is no such option."""
+    taps: int | None = None
+    """Under `ours`: how far the filters of the layer `wavelet` are padded, unless the command chooses their start."""
     quick: str = ""
     full: str = ""
     words: Callable[[str, Choices], tuple[str, ...]] = lambda layer, choices: ()
@@ -52,7 +55,7 @@ class Experiment:
         """The choices that concern the layer."""
         return LayerOptions(
             wavelet=choices.wavelet,
-            taps=choices.taps,
+            taps=self._taps(choices),
             mode=choices.mode or "periodization",
             level=choices.level,
             constraint=choices.constraint or "soft",
@@ -61,6 +64,11 @@ class Experiment:
             paper=self.paper,
             published_slicing=choices.published_slicing,
         )
+
+    def _taps(self, choices: Choices) -> int | None:
+        own = choices.protocol == "ours" and choices.constraint != "biorthogonal"
+        start = (choices.wavelet, choices.taps, choices.level)
+        return self.taps if own and start == (None, None, None) else choices.taps
 
 
 @dataclass(frozen=True)
@@ -82,11 +90,7 @@ class Case:
     def recipe(self) -> Recipe:
         recipe = self.experiment.recipe(self.layer, self.choices, self.task)
         rate = self.choices.learning_rate
-        return replace(
-            recipe,
-            epochs=self.choices.epochs or recipe.epochs,
-            learning_rate=recipe.learning_rate if rate is None else rate,
-        )
+        return recipe if rate is None else replace(recipe, learning_rate=rate)
 
     def settings(self, network: nn.Module) -> str:
         """What tells the case from others of its layer, in words."""
@@ -144,22 +148,15 @@ def _check_layer_options(experiment: Experiment, choices: Choices) -> None:
     """A wrong choice is to fail now, not after the first layer's hour."""
     for names, layer in ((WAVELET_OPTIONS, "wavelet"), (("published_slicing",), "wavelet-paper")):
         for name in names:
-            if getattr(choices, name) and layer not in choices.layer:
+            value = getattr(choices, name)
+            if value is not None and value is not False and layer not in choices.layer:
                 option = name.replace("_", "-")
                 raise ValueError(f"--{option} is for the layer {layer}, got --layer {','.join(choices.layer)}")
+    if choices.blocks != (1,) and not {*STACKED, "low-rank"} & set(choices.layer):
+        raise ValueError(f"--blocks is for the layers {', '.join(STACKED)}, got --layer {','.join(choices.layer)}")
+    if choices.learning_rate is not None and not math.isfinite(choices.learning_rate):
+        raise ValueError(f"`learning-rate` must be finite, got {choices.learning_rate}")
     parse_choice("constraint", choices.constraint or "soft", CONSTRAINTS)
     if choices.mode is not None:
         check_mode(choices.mode)
     make_filter(experiment.layer_options(choices))
-
-
-def parse_counts(name: str, text: str) -> tuple[int, ...]:
-    """Positive numbers with commas, each once.
-
-    Raises:
-        ValueError: anything else.
-    """
-    words = [word.strip() for word in text.split(",")]
-    if not all(word.isdecimal() and int(word) > 0 for word in words):
-        raise ValueError(f"`{name}` must be numbers of at least 1, such as 1,3; got {text!r}")
-    return tuple(dict.fromkeys(int(word) for word in words))

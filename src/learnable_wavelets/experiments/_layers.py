@@ -129,7 +129,7 @@ def describe(name: str, layer: nn.Module, options: LayerOptions) -> tuple[str, .
     """What tells this layer from others of its name, in words; nothing for layers without choices."""
     words: list[str] = []
     first = next((m for m in layer.modules() if isinstance(m, lw.WaveletLinear)), None)
-    if first is not None and name != "low-rank":
+    if first is not None:
         wavelet, taps = options.wavelet or CONSTRAINTS[options.constraint][1], options.taps
         if name == "wavelet-paper":
             wavelet, taps, _ = options.paper

@@ -58,7 +58,7 @@ def _names(*choices: str) -> str:
 OPTIONS: dict[str, tuple[Any, Any]] = {
     "layer": _option(list[str] | None, None, "Of {layers}, or all; repeated or with commas; {default} if not given."),
     "wavelet": _option(str | None, None, "For the layer wavelet: its start, a pywt name."),
-    "taps": _option(int | None, None, "For the layer wavelet: pad the filters of the start to so many taps.", min=2),
+    "taps": _option(int | None, None, "For the layer wavelet: pad its start to so many taps.{taps}", min=2),
     "mode": _option(str | None, None, "For the layer wavelet: its padding, a pywt mode."),
     "level": _option(int | None, None, "For the layer wavelet: its depth."),
     "constraint": _option(str | None, None, f"For the layer wavelet: {_names(*CONSTRAINTS)}."),

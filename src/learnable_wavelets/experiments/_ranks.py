@@ -59,7 +59,12 @@ def process_group(device: torch.device) -> Iterator[Ranks]:
 
 
 def local_device(device: torch.device) -> torch.device:
-    """`cuda` as this process's own card of those that `torchrun` shares out."""
+    """`cuda` as this process's own card of those that `torchrun` shares out; a card is made the current one.
+
+    Dropout and NCCL use the current card.
+    """
     if str(device) == "cuda" and "LOCAL_RANK" in os.environ:
-        return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
     return device

@@ -10,6 +10,8 @@ from torch import nn
 
 from ..filters import WaveletFilter
 from ..nn._layer import SandwichLayer
+from ._options import Choices
+from ._task import Task
 
 History = Sequence[dict[str, Any]]
 
@@ -27,13 +29,17 @@ class Recipe:
     gamma: float = 1.0
     weight_decay: float = 0.0
     clip: float | None = None
-    structured_rate: float = 1.0
-    """Factor on the learning rate of diagonals and filters."""
 
     @property
     def steps(self) -> int:
         """Optimiser steps of the whole run."""
         return self.epochs * self.interval
+
+
+def length(choices: Choices, task: Task, epochs: int, quick: int, parts: int) -> tuple[int, int]:
+    """Epochs and steps of each: `epochs` of a pass, or in a quick run `quick` steps in at least so many `parts`."""
+    interval = min(quick // parts, task.interval) if choices.preset == "quick" else task.interval
+    return choices.epochs or (quick // interval if choices.preset == "quick" else epochs), interval
 
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
@@ -45,17 +51,13 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 
 
 def make_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Matrices decay, vectors (biases, diagonals, filters) do not; each group remembers its factor on the rate."""
+    """Matrices decay; vectors (biases, diagonals, filters) do not."""
     structured = _structured(network)
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    groups: dict[float, list[nn.Parameter]] = {}
     for parameter in network.parameters():
-        factor = recipe.structured_rate if parameter in structured else 1.0
         decays = parameter.dim() > 1 and parameter not in structured
-        groups.setdefault((factor, recipe.weight_decay if decays else 0.0), []).append(parameter)
-    options = [
-        {"params": parameters, "weight_decay": decay, "factor": factor}
-        for (factor, decay), parameters in groups.items()
-    ]
+        groups.setdefault(recipe.weight_decay if decays else 0.0, []).append(parameter)
+    options = [{"params": parameters, "weight_decay": decay} for decay, parameters in groups.items()]
     return OPTIMIZERS[recipe.optimizer](options, lr=recipe.learning_rate)
 
 
@@ -68,7 +70,7 @@ def set_rate(optimizer: torch.optim.Optimizer, recipe: Recipe, step: int, histor
     """The learning rate of `step` (from 0), given the records of the epochs before it."""
     rate = recipe.learning_rate * SCHEDULES[recipe.schedule](recipe, step, history)
     for group in optimizer.param_groups:
-        group["lr"] = rate * group["factor"]
+        group["lr"] = rate
 
 
 def _constant(recipe: Recipe, step: int, history: History) -> float:

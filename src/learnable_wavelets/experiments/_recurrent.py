@@ -2,16 +2,21 @@
 
 from collections.abc import Callable
 
+import torch
 from torch import nn
 
 from ._alternatives import Nothing
 from ._layers import LayerOptions, make_layer
 from ._options import GATES, Choices
 from ._published import Materialised, PublishedSlicing
-from ._recipe import Recipe
+from ._recipe import Recipe, length
+from ._synthetic import PUBLISHED_LENGTH, Sequences
 from ._task import Task
 
 LAYERS = ("dense", "fastfood", "wavelet", "wavelet-paper", "low-rank", "circulant", "diagonal", "removed")
+
+BATCH, QUICK_LENGTH = 50, 10
+HELD_OUT = {"quick": 1_000, "paper": 10_000}
 
 
 def factory(layer: str, options: LayerOptions) -> Callable[[int], nn.Module] | None:
@@ -28,11 +33,18 @@ def _materialised(layer: nn.Module) -> nn.Module:
     return Materialised(layer) if isinstance(layer, PublishedSlicing) else layer
 
 
-def synthetic_recipe(protocol: str, epochs: int, interval: int, batch: int) -> Recipe:
+def load_sequences(kind: type[Sequences], choices: Choices, device: torch.device) -> Task:
+    """Adding or copy memory, as long as published or short."""
+    length = QUICK_LENGTH if choices.preset == "quick" else PUBLISHED_LENGTH
+    return kind(length, BATCH, HELD_OUT[choices.preset], device)
+
+
+def synthetic_recipe(choices: Choices, task: Task, epochs: int, quick_steps: int) -> Recipe:
     """How adding and copy memory are learned."""
-    if protocol == "paper":
-        return Recipe(epochs, interval, batch, "rmsprop", 1e-3)
-    return Recipe(epochs, interval, batch, "adam", 1e-2, "one-cycle", clip=1.0)
+    epochs, interval = length(choices, task, epochs, quick_steps, 4)
+    if choices.protocol == "paper":
+        return Recipe(epochs, interval, BATCH, "rmsprop", 1e-3)
+    return Recipe(epochs, interval, BATCH, "adam", 1e-2, "one-cycle", clip=1.0)
 
 
 def memory(choices: Choices, task: Task) -> int | None:

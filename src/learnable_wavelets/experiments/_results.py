@@ -7,6 +7,7 @@ import json
 import math
 import statistics
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,13 +75,17 @@ def read_record(path: Path) -> Record:
     """One run.
 
     Raises:
-        ValueError: the file is not JSON.
+        ValueError: the file is not JSON, or not the record of a run.
     """
     try:
-        record: Record = json.loads(path.read_text(encoding="utf-8"))
+        record = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path} is not JSON: {error}") from error
-    return record
+    keys = (*GROUP, "seed", "last", "chosen", "history", "wavelet_loss")
+    missing = [key for key in keys if not isinstance(record, dict) or key not in record]
+    if missing:
+        raise ValueError(f"{path} is not the record of a run: it has no {', '.join(missing)}")
+    return dict(record)
 
 
 def read_list(path: Path) -> list[Record]:
@@ -108,8 +113,15 @@ def _row(group: Sequence[Record]) -> Record:
             if all(run["chosen"] for run in group)
         },
         "wavelet_loss": _spread([run["wavelet_loss"] for run in group]),
-        "seconds": _spread([run["seconds"] for run in group]),
+        "seconds": _spread([typical_seconds(run) for run in group]),
     }
+
+
+def typical_seconds(run: Record) -> float:
+    """The seconds of the median epoch, as often as there are epochs: a pause of the process is no part of them."""
+    ends: list[float] = [0.0, *(epoch["seconds"] for epoch in run["history"])]
+    seconds: float = statistics.median(end - start for start, end in pairwise(ends))
+    return seconds * len(run["history"])
 
 
 def _spread(values: list[float | None]) -> Record:
@@ -150,7 +162,7 @@ def cells(row: Record) -> dict[str, str]:
 
 NOTE = (
     "Test figures after the last epoch, mean ± sample standard deviation over the seeds; beside them the first of them "
-    "at the epoch that the validation split chose, where there is one. Seconds: one run."
+    "at the epoch that the validation split chose, where there is one. Seconds: the median epoch's, times the epochs."
 )
 
 

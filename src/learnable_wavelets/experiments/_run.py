@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -14,14 +15,13 @@ import learnable_wavelets as lw
 
 from .._command_line import write_atomic
 from . import _report, _results
-from ._checkpoint import Checkpoint, check_identity
+from ._checkpoint import Checkpoint, alone, check_identity
 from ._layers import count
 from ._ranks import ALONE, Ranks
 from ._recipe import Recipe
+from ._results import Record
 from ._task import Task
 from ._trainer import Trainer
-
-Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -76,38 +76,51 @@ def execute(
     ranks: Ranks = ALONE,
     watch: Watch = UNWATCHED,
 ) -> Record:
-    """Train; one JSON line an epoch, a checkpoint now and then, in the end the record and, for a bank, its picture."""
+    """Train; one JSON line an epoch, a checkpoint now and then, in the end the record and, for a bank, its picture.
+
+    Raises:
+        ValueError: what is kept is of another run or damaged, is not to be resumed, or another process is at it.
+    """
     stem = keeping.out / "runs" / run.name
     identity = {**asdict(run), "recipe": asdict(recipe), "parameters": count(network)}
     checkpoint = Checkpoint(stem.parent / f"{run.name}.checkpoint", identity, keeping.checkpoint_seconds)
     finished = stem.parent / f"{run.name}.json"
-    if keeping.resume and finished.exists():
-        record = _results.read_record(finished)
-        check_identity(finished, {key: record.get(key) for key in identity}, identity)
-        return record
-    before = _banks(network)
-    trainer = Trainer(network, task, recipe, run.seed, ranks)
-    if keeping.resume:
-        checkpoint.load(trainer)
-    ranks.wait()  # every process has looked at the files before the first one changes them
-    if not ranks.writes:
-        _train(trainer, watch)
-        return _record(run, trainer, keeping.test)
-    if not keeping.resume:
+    with alone(keeping.out / ".locks" / f"{run.name}.lock") if ranks.writes else nullcontext():
+        if keeping.resume and finished.exists():
+            record = _results.read_record(finished)
+            check_identity(finished, {key: record.get(key) for key in identity}, identity)
+            return record
+        before = _banks(network)
+        trainer = Trainer(network, task, recipe, run.seed, ranks)
+        _go_on(trainer, checkpoint, keeping.resume)
+        ranks.wait()  # every process has looked at the files before the first one changes them
+        if not ranks.writes:
+            _train(trainer, watch)
+            return _record(run, trainer, keeping.test)
+        with _results.JsonLines(stem.parent / f"{run.name}.jsonl") as lines:
+            for epoch in trainer.history:  # the checkpoint's, whatever a killed process had written after it
+                lines.write({"run": run.name, **epoch})
+            _train(trainer, watch, lines, checkpoint)
+        record = _record(run, trainer, keeping.test)
+        if before:
+            learned = _banks(network)
+            banks = {name: {"start": start, "learned": learned[name]} for name, start in before.items()}
+            record["filters"] = {name: {k: _numbers(bank) for k, bank in two.items()} for name, two in banks.items()}
+            _report.wavelet(keeping.out / f"{run.name}.png", next(iter(banks.values())))
+        write_atomic(finished, json.dumps(record, indent=1, allow_nan=False) + "\n")
         checkpoint.remove()
-        finished.unlink(missing_ok=True)
-    with _results.JsonLines(stem.parent / f"{run.name}.jsonl") as lines:
-        for epoch in trainer.history:  # the checkpoint's, whatever a killed process had written after it
-            lines.write({"run": run.name, **epoch})
-        _train(trainer, watch, lines, checkpoint)
-    record = _record(run, trainer, keeping.test)
-    banks = {name: {"start": start, "learned": _banks(network)[name]} for name, start in before.items()}
-    if banks:
-        record["filters"] = {name: {when: _numbers(bank) for when, bank in two.items()} for name, two in banks.items()}
-        _report.wavelet(keeping.out / f"{run.name}.png", next(iter(banks.values())))
-    write_atomic(finished, json.dumps(record, indent=1) + "\n")
-    checkpoint.remove()
-    return record
+        return record
+
+
+def _go_on(trainer: Trainer, checkpoint: Checkpoint, resume: bool) -> None:
+    """From the checkpoint, which only `resume` may use up: hours of work are not to end by a forgotten option."""
+    if resume:
+        checkpoint.load(trainer)
+    elif checkpoint.path.exists():
+        raise ValueError(
+            f"{checkpoint.path} is of an unfinished run: --resume goes on with it; "
+            "delete it to start anew, or give another --out"
+        )
 
 
 def _train(
@@ -146,8 +159,11 @@ def _banks(network: nn.Module) -> dict[str, lw.FilterBank]:
     }
 
 
-def _numbers(bank: lw.FilterBank) -> dict[str, list[float]]:
-    return {name: taps.tolist() for name, taps in bank._asdict().items()}
+def _numbers(bank: lw.FilterBank) -> dict[str, list[float | None]]:
+    """The taps; none where they are not finite, for which JSON has no word."""
+    return {
+        name: [tap if math.isfinite(tap) else None for tap in taps.tolist()] for name, taps in bank._asdict().items()
+    }
 
 
 def _record(run: Run, trainer: Trainer, test: bool) -> Record:

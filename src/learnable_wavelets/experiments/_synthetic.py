@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from . import _random
 from ._task import Batch, Task
 
+PUBLISHED_LENGTH = 150
 INTERVAL = 600  # steps between evaluations: 20 make the published 12,000 steps
 EVALUATED = 1_000
 SYMBOLS, RECALLED = 8, 10
@@ -18,11 +19,11 @@ HELD_OUT_SEED = -1  # no run's seed is negative
 class Sequences(Task):
     """Sequences that are drawn, not stored; validation and test are drawn once and are the same for every seed."""
 
-    data = "synthetic"
     name: str
 
     def __init__(self, length: int, batch: int, held_out: int, device: torch.device) -> None:
         self.length, self._batch, self._held_out, self._device = length, batch, held_out, device
+        self.data = "synthetic" if length == PUBLISHED_LENGTH else f"synthetic-{length}"
         self.interval = INTERVAL
         self.source = f"{self.name}: sequences of length {length}, drawn as training goes; {held_out:,} held out"
 

@@ -81,5 +81,8 @@ def _own(folder: Path) -> Text:
             parts = [path.read_text(encoding="utf-8") for path in paths]
             if prefix:
                 parts = [part.replace("\n", "<eos>") for part in parts]
-            return _text(parts[0], parts[1], parts[2], prefix.rstrip(".") or "own", f"text from {folder}")
+            # a run on one text must never be taken for a run on another
+            digest = hashlib.sha256(SEPARATOR.join(parts).encode()).hexdigest()[:8]
+            name = f"{prefix.rstrip('.') or 'own'}-{digest}"
+            return _text(parts[0], parts[1], parts[2], name, f"text from {folder}")
     raise DataError(f"`text` must be a folder with ptb.train.txt (or train.txt), valid and test, got {folder}")

@@ -2,7 +2,6 @@
 
 import math
 import time
-from typing import Any
 
 import torch
 from torch import nn
@@ -12,9 +11,8 @@ import learnable_wavelets as lw
 from . import _random
 from ._ranks import ALONE, Ranks
 from ._recipe import Recipe, make_optimizer, set_rate
+from ._results import Record
 from ._task import Task
-
-Record = dict[str, Any]
 
 
 class Trainer:

@@ -8,7 +8,7 @@ from ._experiment import Experiment
 from ._layers import LayerOptions, PaperWavelet
 from ._networks import CharacterModel
 from ._options import Choices
-from ._recipe import Recipe
+from ._recipe import Recipe, length
 from ._recurrent import LAYERS, factory, words
 from ._task import Task
 from ._text import load_text
@@ -22,6 +22,7 @@ def load(choices: Choices, device: torch.device) -> Task:
     """Published: windows of 400 characters from the state zero, of which the last 320 count."""
     text = load_text(choices.data, choices.text)
     if choices.preset == "quick":
+        text = text._replace(name=f"{text.name}-{QUICK_LENGTH}")
         return Characters(text, BATCH, QUICK_LENGTH, QUICK_WARM, device, QUICK_EVALUATED)
     return Characters(text, BATCH, LENGTH, WARM, device)
 
@@ -34,9 +35,7 @@ def build(layer: str, choices: Choices, options: LayerOptions, task: Task) -> nn
 
 def recipe(layer: str, choices: Choices, task: Task) -> Recipe:
     """Published: Adam at .005, gradients clipped to norm .15, the rate halved when validation gets worse."""
-    quick = choices.preset == "quick"
-    interval = min(QUICK_STEPS // 2, task.interval) if quick else task.interval
-    epochs = choices.epochs or (QUICK_STEPS // interval if quick else EPOCHS)
+    epochs, interval = length(choices, task, EPOCHS, QUICK_STEPS, 2)
     if choices.protocol == "paper":
         return Recipe(epochs, interval, BATCH, "adam", 5e-3, "halving", clip=0.15)
     return Recipe(epochs, interval, BATCH, "adam", 5e-3, "one-cycle", clip=1.0)

@@ -8,20 +8,18 @@ from ._layers import LayerOptions, PaperWavelet
 from ._networks import Recurrent
 from ._options import Choices
 from ._recipe import Recipe
-from ._recurrent import LAYERS, factory, memory, synthetic_recipe, words
-from ._synthetic import SYMBOLS, Memory
+from ._recurrent import LAYERS, QUICK_LENGTH, factory, load_sequences, memory, synthetic_recipe, words
+from ._synthetic import PUBLISHED_LENGTH, SYMBOLS, Memory
 from ._task import Task
 
-LENGTH, HIDDEN, BATCH = 150, 512, 50
+HIDDEN = 512
 EPOCHS = {"paper": 20, "ours": 20}
-QUICK_LENGTH, QUICK_STEPS = 10, 400
-HELD_OUT = {"quick": 1_000, "paper": 10_000}
+QUICK_STEPS = 400
 
 
 def load(choices: Choices, device: torch.device) -> Task:
     """Published: 600,000 sequences of 150 + 20 steps, each seen once."""
-    length = QUICK_LENGTH if choices.preset == "quick" else LENGTH
-    return Memory(length, BATCH, HELD_OUT[choices.preset], device)
+    return load_sequences(Memory, choices, device)
 
 
 def build(layer: str, choices: Choices, options: LayerOptions, task: Task) -> nn.Module:
@@ -32,8 +30,7 @@ def build(layer: str, choices: Choices, options: LayerOptions, task: Task) -> nn
 
 def recipe(layer: str, choices: Choices, task: Task) -> Recipe:
     """Published: RMSprop at a constant rate, no clipping; 20 epochs."""
-    epochs, interval = (4, QUICK_STEPS // 4) if choices.preset == "quick" else (EPOCHS[choices.protocol], task.interval)
-    return synthetic_recipe(choices.protocol, choices.epochs or epochs, interval, BATCH)
+    return synthetic_recipe(choices, task, EPOCHS[choices.protocol], QUICK_STEPS)
 
 
 EXPERIMENT = Experiment(
@@ -44,8 +41,9 @@ EXPERIMENT = Experiment(
     build=build,
     recipe=recipe,
     paper=PaperWavelet("haar", 6, 8),
+    taps=14,
     options=("gates",),
     quick=f"gap {QUICK_LENGTH}, {QUICK_STEPS} steps",
-    full=f"gap {LENGTH}, 12000 steps",
+    full=f"gap {PUBLISHED_LENGTH}, 12000 steps",
     words=words,
 )

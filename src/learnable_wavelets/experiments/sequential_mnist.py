@@ -9,7 +9,7 @@ from ._images import Images, as_sequences, as_short_sequences
 from ._layers import LayerOptions, PaperWavelet
 from ._networks import Recurrent
 from ._options import Choices
-from ._recipe import Recipe
+from ._recipe import Recipe, length
 from ._recurrent import LAYERS, factory, memory, words
 from ._task import Task
 
@@ -38,9 +38,7 @@ def build(layer: str, choices: Choices, options: LayerOptions, task: Task) -> nn
 
 def recipe(layer: str, choices: Choices, task: Task) -> Recipe:
     """Published: RMSprop at a constant rate, gradients clipped to norm 1."""
-    quick = choices.preset == "quick"
-    interval = min(QUICK_STEPS // 2, task.interval) if quick else task.interval
-    epochs = choices.epochs or (QUICK_STEPS // interval if quick else EPOCHS)
+    epochs, interval = length(choices, task, EPOCHS, QUICK_STEPS, 2)
     if choices.protocol == "paper":
         return Recipe(epochs, interval, BATCH, "rmsprop", 1e-3, clip=1.0)
     return Recipe(epochs, interval, BATCH, "adam", 3e-3, "one-cycle", clip=1.0)
@@ -54,6 +52,7 @@ EXPERIMENT = Experiment(
     build=build,
     recipe=recipe,
     paper=PaperWavelet("db6", 12, 8),
+    taps=28,
     options=("gates", "data", "validation"),
     defaults={"gates": "reset,state"},
     quick=f"images shrunk to 14 x 14, {QUICK_STEPS} steps",

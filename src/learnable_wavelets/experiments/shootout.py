@@ -9,7 +9,7 @@ from ._images import Images, as_vectors
 from ._layers import LAYERS, LayerOptions, PaperWavelet, make_layer
 from ._networks import Perceptron
 from ._options import Choices
-from ._recipe import Recipe
+from ._recipe import Recipe, length
 from ._task import Task
 
 WIDTH, BATCH = 1024, 128
@@ -34,10 +34,7 @@ def build(layer: str, choices: Choices, options: LayerOptions, task: Task) -> nn
 
 def recipe(layer: str, choices: Choices, task: Task) -> Recipe:
     """The same for all layers but the learning rate, which `--tune` chooses for each."""
-    quick = choices.preset == "quick"
-    interval = min(QUICK_STEPS, task.interval) if quick else task.interval
-    epochs = QUICK_STEPS // interval if quick else EPOCHS
-    epochs = choices.epochs or epochs
+    epochs, interval = length(choices, task, EPOCHS, QUICK_STEPS, 1)
     return Recipe(epochs, interval, BATCH, "adamw", RATES[layer], "one-cycle", weight_decay=0.01)
 
 

@@ -1,0 +1,241 @@
+"""What a results folder keeps: nothing of it is lost, mixed up or taken for something else."""
+
+import json
+import multiprocessing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from filelock import FileLock
+
+from learnable_wavelets.experiments import _trainer, _tuning
+from learnable_wavelets.experiments.shootout import EXPERIMENT as SHOOTOUT
+
+from .test_cli import command, records
+
+
+@pytest.mark.usefixtures("small")
+def test_interrupt_leaves_whole_lines_and_resume_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("reproduce", "mnist", "--epochs", 3, "--checkpoint-seconds", 0, "--out")
+    assert command(monkeypatch, *words, tmp_path / "whole") == 0
+    advance, calls = _trainer.Trainer.advance, iter(range(100))
+
+    def interrupted(self: _trainer.Trainer) -> Any:
+        if next(calls) == 6:  # in the second epoch
+            raise KeyboardInterrupt
+        return advance(self)
+
+    monkeypatch.setattr(_trainer.Trainer, "advance", interrupted)
+    assert command(monkeypatch, *words, tmp_path / "cut") == 130
+    assert "Stopped. The finished epochs are in" in capsys.readouterr().out
+    (lines,) = tmp_path.glob("cut/runs/*.jsonl")
+    assert json.loads(lines.read_text())["epoch"] == 1
+    with lines.open("a") as file:
+        file.write('{"epoch": 2, "written": "after the checkpoint')
+    monkeypatch.setattr(_trainer.Trainer, "advance", advance)
+    assert command(monkeypatch, *words, tmp_path / "cut", "--resume") == 0
+    assert [json.loads(line)["epoch"] for line in lines.read_text().splitlines()] == [1, 2, 3]
+    (whole,), (resumed,) = records(tmp_path / "whole"), records(tmp_path / "cut")
+    assert whole["state_sha256"] == resumed["state_sha256"]
+    assert whole["last"] == resumed["last"]
+    assert not list(tmp_path.glob("cut/runs/*.checkpoint*"))
+
+
+@pytest.mark.usefixtures("small")
+def test_resume_does_not_repeat_finished_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("reproduce", "mnist", "--layer", "removed", "--epochs", 1, "--out", tmp_path, "--resume")
+    assert command(monkeypatch, *words) == 0
+    (first,) = records(tmp_path)
+    assert command(monkeypatch, *words, "--seeds", 2) == 0
+    assert records(tmp_path)[0] == first
+    assert len(records(tmp_path)) == 2
+
+
+@pytest.mark.usefixtures("small")
+def test_resume_of_another_recipe_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("reproduce", "mnist", "--layer", "removed", "--epochs", 1, "--out", tmp_path)
+    assert command(monkeypatch, *words) == 0
+    (path,) = tmp_path.glob("runs/*.json")
+    path.write_text(path.read_text().replace('"adadelta"', '"adam"'))
+    assert command(monkeypatch, *words, "--resume") == 2
+    assert "is of another run (recipe: " in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("small")
+def test_tuning_chooses_on_the_validation_split_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("reproduce", "shootout", "--layer", "removed", "--epochs", 2, "--out", tmp_path)
+    assert command(monkeypatch, *words, "--tune") == 0
+    tried = records(tmp_path / "tuning")
+    assert sorted(record["recipe"]["learning_rate"] for record in tried) == sorted(SHOOTOUT.grid)
+    assert all(record["last"] == {} and record["seed"] == _tuning.SEED for record in tried)
+    best = min(tried, key=lambda record: record["history"][-1]["validation_error"])["recipe"]["learning_rate"]
+    (kept,) = tmp_path.glob("rates/*.json")
+    validation = json.loads(kept.read_text())["validation"]
+    assert json.loads(kept.read_text())["learning_rate"] == best == float(min(validation, key=validation.get))
+    (record,) = records(tmp_path)
+    assert record["recipe"]["learning_rate"] == best
+    assert command(monkeypatch, *words, "--seeds", "5,") == 0  # a later command uses what was found
+    assert {record["recipe"]["learning_rate"] for record in records(tmp_path)} == {best}
+    assert command(monkeypatch, "table", tmp_path / "tuning") == 0  # a table without test figures
+
+
+@pytest.mark.usefixtures("small")
+def test_tuning_needs_a_validation_split(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(monkeypatch, "reproduce", "shootout", "--tune", "--validation", 0, "--out", tmp_path) == 2
+    assert "--tune chooses on held-out images, got --validation 0" in capsys.readouterr().err
+
+
+MNIST = ("reproduce", "mnist", "--layer", "removed", "--epochs", 2, "--checkpoint-seconds", 0, "--out")
+
+
+def stop_in_the_second_epoch(monkeypatch: pytest.MonkeyPatch, out: Path) -> Path:
+    """A command that ends as by Ctrl-C; the checkpoint that it leaves."""
+    advance = _trainer.Trainer.advance
+
+    def interrupted(self: _trainer.Trainer) -> Any:
+        if self.history:
+            raise KeyboardInterrupt
+        return advance(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_trainer.Trainer, "advance", interrupted)
+        assert command(monkeypatch, *MNIST, out) == 130
+    (checkpoint,) = out.glob("runs/*.checkpoint")
+    return checkpoint
+
+
+@pytest.mark.usefixtures("small")
+def test_unfinished_run_is_not_begun_anew_by_a_forgotten_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = stop_in_the_second_epoch(monkeypatch, tmp_path)
+    content = checkpoint.read_bytes()
+    assert command(monkeypatch, *MNIST, tmp_path) == 2
+    assert "is of an unfinished run: --resume goes on with it; delete it to start anew" in capsys.readouterr().err
+    assert checkpoint.read_bytes() == content
+    checkpoint.unlink()
+    assert command(monkeypatch, *MNIST, tmp_path) == 0
+
+
+@pytest.mark.usefixtures("small")
+def test_finished_run_stays_until_another_takes_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert command(monkeypatch, *MNIST, tmp_path) == 0
+    (finished,) = tmp_path.glob("runs/*.json")
+    first = json.loads(finished.read_text())
+    checkpoint = stop_in_the_second_epoch(monkeypatch, tmp_path)
+    assert json.loads(finished.read_text()) == first
+    checkpoint.unlink()
+    assert command(monkeypatch, *MNIST, tmp_path) == 0
+    second = json.loads(finished.read_text())
+    assert second["state_sha256"] == first["state_sha256"]
+    assert second["seconds"] != first["seconds"]
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", None])
+def test_damaged_checkpoint_is_named(
+    content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = stop_in_the_second_epoch(monkeypatch, tmp_path)
+    if content is None:
+        torch.save({"of": "something else"}, checkpoint)
+    else:
+        checkpoint.write_bytes(content)
+    capsys.readouterr()
+    assert command(monkeypatch, *MNIST, tmp_path, "--resume") == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {checkpoint} cannot be read (")
+    assert error.endswith("delete it to start the run anew\n")
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("content", ["[]", "{}", '{"run": "x"}'])
+def test_record_of_something_else_is_named(
+    content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(monkeypatch, *MNIST, tmp_path) == 0
+    (finished,) = tmp_path.glob("runs/*.json")
+    finished.write_text(content)
+    for words in ((*MNIST, tmp_path, "--resume"), ("table", tmp_path)):
+        assert command(monkeypatch, *words) == 2
+        assert f"{finished} is not the record of a run: it has no experiment" in capsys.readouterr().err
+
+
+def hold(path: Path, held: Any, done: Any) -> None:
+    with FileLock(path):
+        held.set()
+        done.wait(60)
+
+
+@pytest.mark.usefixtures("small")
+def test_two_commands_are_not_at_one_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(monkeypatch, *MNIST, tmp_path) == 0
+    (lock,) = tmp_path.glob(".locks/*.lock")
+    context = multiprocessing.get_context("spawn")
+    held, done = context.Event(), context.Event()
+    process = context.Process(target=hold, args=(lock, held, done))
+    process.start()
+    assert held.wait(60)
+    for more in ((), ("--resume",)):
+        assert command(monkeypatch, *MNIST, tmp_path, *more) == 2
+        assert f"another process is at the run {lock.stem}" in capsys.readouterr().err
+    process.kill()  # nothing is left behind that would keep the run closed
+    process.join()
+    assert command(monkeypatch, *MNIST, tmp_path) == 0
+
+
+@pytest.mark.usefixtures("small")
+def test_rates_are_kept_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By everything that a run is, for what is best in one epoch need not be so in two."""
+    words = ("reproduce", "shootout", "--layer", "removed", "--out", tmp_path, "--epochs")
+    assert command(monkeypatch, *words, 1, "--tune") == 0
+    assert "adamw, the rate that --tune chooses, one-cycle" in capsys.readouterr().out
+    (kept,) = tmp_path.glob("rates/*.json")
+    kept.write_text('{"learning_rate": 0.125}')
+    assert command(monkeypatch, *words, 1) == 0
+    assert "adamw, rate 0.125," in capsys.readouterr().out
+    assert command(monkeypatch, *words, 2) == 0
+    assert "adamw, rate 0.003," in capsys.readouterr().out
+    kept.write_text("0.125")
+    assert command(monkeypatch, *words, 1) == 2
+    assert f"{kept} is not a learning rate that --tune has kept" in capsys.readouterr().err
+
+
+def test_tuning_is_not_for_a_given_rate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("reproduce", "shootout", "--tune", "--learning-rate", 0.1, "--data", "sample", "--out", tmp_path)
+    assert command(monkeypatch, *words) == 2
+    assert "--tune chooses the learning rate, got --learning-rate 0.1 as well" in capsys.readouterr().err
+
+
+def test_blocks_are_for_layers_that_can_be_stacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(monkeypatch, "reproduce", "shootout", "--layer", "dense", "--blocks", 2, "--out", tmp_path) == 2
+    assert "--blocks is for the layers fastfood, wavelet, circulant, got --layer dense" in capsys.readouterr().err
+
+
+def test_one_text_is_not_taken_for_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    letters = "abcdefgh"
+    for name, text in (("one", letters * 400), ("two", letters[::-1] * 400)):
+        (tmp_path / name).mkdir()
+        for split in ("train", "valid", "test"):
+            (tmp_path / name / f"{split}.txt").write_text(text)
+        words = ("reproduce", "char-lm", "--layer", "removed", "--epochs", 1, "--resume", "--out", tmp_path / "out")
+        assert command(monkeypatch, *words, "--text", tmp_path / name) == 0
+    one, two = records(tmp_path / "out")
+    assert one["data"].startswith("own-")
+    assert one["data"] != two["data"]
+    assert one["state_sha256"] != two["state_sha256"]
