@@ -43,7 +43,7 @@ SIGNALS = {
     "WaveletLinear": WaveletLinear(16, 16),
     "Fastfood": Fastfood(16, 16),
 }
-ARGUMENT = {"unpack": "vector", "pack": "coeffs", "waverec": "coeffs", "idwt": "cA", "idwt detail": "cD"}
+ARGUMENT = {"unpack": "vector", "pack": r"coeffs\[0\]", "waverec": r"coeffs\[0\]", "idwt": "cA", "idwt detail": "cD"}
 
 
 @pytest.mark.parametrize("taker", SIGNALS)
@@ -263,6 +263,8 @@ def test_waverec_of_two_batches(mode):
         (lambda: unpack(x, "88"), TypeError, "`lengths` must be a list of ints, got str"),
         (lambda: unpack(x, [8, 8.0]), TypeError, r"`lengths\[1\]` must be an int, got float"),
         (lambda: unpack(x, ["8", 8]), TypeError, r"`lengths\[0\]` must be an int, got str"),
+        (lambda: fwht(torch.ones(())), ValueError, r"`x` must have at least one dimension, got shape \(\)"),
+        (lambda: waverec([x, [1.0]], "db2"), TypeError, r"`coeffs\[1\]` must be a torch.Tensor, got list"),
         (lambda: fwht(x, normalized="no"), TypeError, "`normalized` must be a bool, got str"),
         (lambda: fwht(x, normalized=1.0), TypeError, "`normalized` must be a bool, got float"),
         # devices
@@ -277,6 +279,8 @@ def test_waverec_of_two_batches(mode):
         (lambda: WaveletLinear(4, 4, bank), TypeError, "`bias` must be a bool, got FilterBank; .*`wavelet=`"),
         (lambda: Fastfood(4, 4, adaptive="no"), TypeError, "`adaptive` must be a bool, got str"),
         (lambda: WaveletLinear(4, 4).reset_parameters("zeros"), ValueError, "`start` must be one of ones, .* 'zeros'"),
+        (lambda: Fastfood(4, 4).reset_parameters(""), ValueError, "`start` must be one of .*; got ''"),
+        (lambda: bank.to(torch.int64), TypeError, "`dtype` must be one of .*; got torch.int64"),
         (lambda: Fastfood(4, 4).reset_parameters("zeros"), ValueError, "`start` must be one of .*; got 'zeros'"),
         (lambda: wavelet_regularizer([1]), TypeError, "`model` must be a torch.nn.Module, got list"),
         (lambda: wavelet_losses("db2"), TypeError, "`model` must be a torch.nn.Module, got str"),

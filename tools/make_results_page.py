@@ -25,7 +25,7 @@ with the layer removed* and beside *a diagonal in its place*. A compressed layer
 both.
 
 ```sh
-pip install "learnable-wavelets[experiments]"
+pip install ".[experiments]"  # from a checkout
 learnable-wavelets reproduce all  # short runs on data in the package
 learnable-wavelets reproduce adding --layer all --preset paper --seeds 3 --resume
 ```

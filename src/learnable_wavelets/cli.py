@@ -4,6 +4,8 @@ import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from . import __version__
+
 if TYPE_CHECKING:
     import typer
 
@@ -22,7 +24,8 @@ def main() -> None:
         # typer brings click's exceptions inside itself or beside itself, by version; this method is theirs in both.
         if not hasattr(error, "format_message"):
             raise
-        status = _fail(error.format_message())
+        message = error.format_message()
+        status = _fail(message) if message else 2  # a command without arguments has shown its help
     sys.exit(status)
 
 
@@ -46,6 +49,18 @@ def build_app() -> "typer.Typer":
         pretty_exceptions_enable=False,
         help="Experiments with learnable-wavelets.",
     )
+
+    def show_version(wanted: bool) -> None:
+        if wanted:
+            typer.echo(f"learnable-wavelets {__version__}")
+            raise typer.Exit
+
+    @app.callback()
+    def options(
+        version: bool = typer.Option(False, "--version", help="Show it.", is_eager=True, callback=show_version),
+    ) -> None:
+        pass
+
     reproduce = typer.Typer(no_args_is_help=True, help="Repeat an experiment of the paper.")
     for experiment in EXPERIMENTS:
         reproduce.command(experiment.name)(command(experiment))

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from .functional._arguments import check_int
 from .functional._bank import FilterBank, WaveletLike
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ __all__ = [
     "scaling_and_wavelet",
 ]
 
+_MOST_LEVELS = 20
 # Low-pass blue, high-pass orange, told apart without colour too; decomposition full, reconstruction open or dashed.
 _LOW, _HIGH = "#1f6fb4", "#d1660f"
 _STYLES: dict[str, dict[str, Any]] = {
@@ -49,14 +51,15 @@ def scaling_and_wavelet(
 
     Args:
         wavelet: a PyWavelets name, a `pywt.Wavelet`, a `FilterBank` or a `WaveletFilter`.
-        level: number of refinements, at least 1.
+        level: number of refinements, 1 to 20: each doubles the number of points.
 
     Returns:
         Positions in units of the sample spacing, scaling function, wavelet; each of
         `(2**level - 1) * (taps - 1) + 1` float64 entries.
 
     Raises:
-        ValueError: `level` is below 1, unknown wavelet.
+        ValueError: `level` outside 1 to 20, unknown wavelet.
+        TypeError: `level` is no int.
 
     Examples:
         >>> import learnable_wavelets as lw
@@ -64,8 +67,8 @@ def scaling_and_wavelet(
         >>> phi.round(6).tolist() == [1.0] * 8, psi.round(6).tolist() == [1.0] * 4 + [-1.0] * 4
         (True, True)
     """
-    if level < 1:
-        raise ValueError(f"`level` must be at least 1, got {level}")
+    if not 1 <= check_int("level", level) <= _MOST_LEVELS:
+        raise ValueError(f"`level` must be between 1 and {_MOST_LEVELS}, got {level}")
     bank = _numbers(wavelet)
     phi, psi = np.sqrt(2) * bank["rec_lo"], np.sqrt(2) * bank["rec_hi"]
     for _ in range(level - 1):
@@ -139,7 +142,7 @@ def plot_scaling_and_wavelet(wavelet: WaveletLike, ax: Axes | None = None, *, le
         The Axes drawn on.
 
     Raises:
-        ValueError: `level` is below 1.
+        ValueError: `level` outside 1 to 20.
 
     Examples:
         >>> import learnable_wavelets as lw
@@ -169,6 +172,7 @@ def plot_comparison(wavelets: Mapping[str, WaveletLike]) -> NDArray[np.object_]:
 
     Raises:
         ValueError: nothing to compare.
+        TypeError: `wavelets` is no mapping.
 
     Examples:
         >>> import learnable_wavelets as lw
@@ -176,11 +180,11 @@ def plot_comparison(wavelets: Mapping[str, WaveletLike]) -> NDArray[np.object_]:
         >>> lw.plotting.plot_comparison({"start": filter.start_bank(), "learned": filter}).shape
         (3, 2)
     """
-    import matplotlib.pyplot as plt
-
+    if not isinstance(wavelets, Mapping):
+        raise TypeError(f"`wavelets` must be a mapping from titles to banks, got {type(wavelets).__name__}")
     if not wavelets:
         raise ValueError("`wavelets` must hold at least one bank, got none")
-    _, axes = plt.subplots(
+    _, axes = _pyplot().subplots(
         3, len(wavelets), figsize=(2.4 + 3.8 * len(wavelets), 9), squeeze=False, sharey="row", layout="constrained"
     )
     for column, (title, wavelet) in zip(axes.T, wavelets.items(), strict=True):
@@ -208,6 +212,16 @@ def _spread(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _axes(ax: Axes | None) -> Axes:
-    import matplotlib.pyplot as plt
+    pyplot = _pyplot()
+    if ax is not None and not isinstance(ax, pyplot.Axes):
+        raise TypeError(f"`ax` must be matplotlib Axes, got {type(ax).__name__}")
+    drawn: Axes = pyplot.subplots(layout="constrained")[1] if ax is None else ax
+    return drawn
 
-    return plt.subplots(layout="constrained")[1] if ax is None else ax
+
+def _pyplot() -> Any:
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError('plotting needs matplotlib: pip install "learnable-wavelets[plotting]"') from error
+    return plt

@@ -1,13 +1,13 @@
 """What a results folder keeps: nothing of it is lost, mixed up or taken for something else."""
 
 import json
-import multiprocessing
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from filelock import FileLock
 
 from learnable_wavelets.experiments import _trainer, _tuning
 from learnable_wavelets.experiments.shootout import EXPERIMENT as SHOOTOUT
@@ -168,10 +168,12 @@ def test_record_of_something_else_is_named(
         assert f"{finished} is not the record of a run: it has no experiment" in capsys.readouterr().err
 
 
-def hold(path: Path, held: Any, done: Any) -> None:
-    with FileLock(path):
-        held.set()
-        done.wait(60)
+HOLD = """
+import filelock, sys
+with filelock.FileLock(sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
 
 
 @pytest.mark.usefixtures("small")
@@ -180,16 +182,16 @@ def test_two_commands_are_not_at_one_run(
 ) -> None:
     assert command(monkeypatch, *MNIST, tmp_path) == 0
     (lock,) = tmp_path.glob(".locks/*.lock")
-    context = multiprocessing.get_context("spawn")
-    held, done = context.Event(), context.Event()
-    process = context.Process(target=hold, args=(lock, held, done))
-    process.start()
-    assert held.wait(60)
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
     for more in ((), ("--resume",)):
         assert command(monkeypatch, *MNIST, tmp_path, *more) == 2
         assert f"another process is at the run {lock.stem}" in capsys.readouterr().err
     process.kill()  # nothing is left behind that would keep the run closed
-    process.join()
+    process.communicate()
     assert command(monkeypatch, *MNIST, tmp_path) == 0
 
 

@@ -66,6 +66,20 @@ def test_to_pywt_is_the_oracle(make):
         assert_same(ours, theirs)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_to_pywt_knows_what_the_filters_are(dtype):
+    """The pictures and norms of PyWavelets depend on it."""
+    for name, orthogonal in (("db4", True), ("sym5", True), ("haar", True), ("bior2.2", False), ("bior4.4", False)):
+        wavelet = FilterBank.from_wavelet(name, dtype=dtype).to_pywt()
+        assert (wavelet.orthogonal, wavelet.biorthogonal) == (orthogonal, True), name
+    turned = moved(OrthogonalWaveletFilter("db4", dtype=dtype)).to_pywt()
+    assert (turned.orthogonal, turned.biorthogonal) == (True, True)
+    lifted = moved(BiorthogonalWaveletFilter("db2", dtype=dtype)).to_pywt()
+    assert (lifted.orthogonal, lifted.biorthogonal) == (False, True)
+    free = moved(LearnableWaveletFilter("db2", dtype=dtype)).to_pywt()
+    assert (free.orthogonal, free.biorthogonal) == (False, False)
+
+
 def test_every_entry_of_every_parameter_gets_a_gradient(make):
     filter = moved(make(dtype=torch.float64))
     coeffs = wavedec(signal(40), filter, level=2)

@@ -127,7 +127,7 @@ def test_nearly_orthonormal_is_not_orthonormal(dtype, error):
         ),
         (lambda: OrthogonalWaveletFilter("dmey"), ValueError, "`wavelet` must be orthonormal, got 'dmey'"),
         (lambda: OrthogonalWaveletFilter(bank), ValueError, "`wavelet` must be orthonormal, got FilterBank"),
-        (lambda: BiorthogonalWaveletFilter("dmey"), ValueError, "`wavelet` must (have|reconstruct).* perfect"),
+        (lambda: BiorthogonalWaveletFilter("dmey"), ValueError, "`wavelet` must have perfect .*, got 'dmey'"),
         (lambda: BiorthogonalWaveletFilter(bank), ValueError, "`wavelet` must .*perfect"),
         (  # an exact analysis pair, and a synthesis pair that is not its inverse
             lambda: BiorthogonalWaveletFilter(db2._replace(rec_lo=db2.rec_lo + 1)),

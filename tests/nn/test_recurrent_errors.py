@@ -79,8 +79,12 @@ def test_gates(kind, gates, error, message):
 @pytest.mark.parametrize(
     ("factory", "message"),
     [
-        ("WaveletLinear", "`recurrent_layer` must be callable, got str"),
-        (None, "`recurrent_layer` must be callable, got NoneType"),
+        (
+            "WaveletLinear",
+            "`recurrent_layer` must be a class such as .* or a function that makes a layer, got str",
+        ),
+        (None, "`recurrent_layer` must be a class .*, got NoneType"),
+        (torch.nn.Linear(4, 4), "`recurrent_layer` must be a class .*, got Linear"),
         (lambda *size, **keywords: size, NOT_A_MODULE),
     ],
 )

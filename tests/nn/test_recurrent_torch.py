@@ -272,3 +272,11 @@ def test_gates_in_any_order():
     copy_weights(ours, theirs)
     x = signal(6, 4, INPUT)
     assert_same(ours(x)[0], theirs(x)[0])
+
+
+@pytest.mark.parametrize("kind", [lwnn.GRU, lwnn.LSTM])
+def test_programs_may_flatten_the_parameters(kind):
+    layer, x = kind(INPUT, 16), torch.randn(6, 4, INPUT)
+    before = layer(x)[0]
+    layer.flatten_parameters()
+    assert torch.equal(layer(x)[0], before)

@@ -1,5 +1,7 @@
 """Pictures: what is drawn equals the filters, nothing is shown, and the cascade equals that of PyWavelets."""
 
+import sys
+
 import matplotlib
 import numpy as np
 import pytest
@@ -76,7 +78,21 @@ def test_comparison_shares_scales_and_clips_nothing() -> None:
 def test_bad_arguments() -> None:
     with pytest.raises(ValueError, match="`wavelets` must hold at least one bank"):
         plotting.plot_comparison({})
-    with pytest.raises(ValueError, match="`level` must be at least 1, got 0"):
-        plotting.scaling_and_wavelet("haar", 0)
+    with pytest.raises(TypeError, match="`wavelets` must be a mapping from titles to banks, got list"):
+        plotting.plot_comparison(["db2"])
+    for level in (0, 21, 100):
+        with pytest.raises(ValueError, match=f"`level` must be between 1 and 20, got {level}"):
+            plotting.scaling_and_wavelet("haar", level)
+    for level in (1.5, "3", None, True):
+        with pytest.raises(TypeError, match=f"`level` must be an int, got {type(level).__name__}"):
+            plotting.scaling_and_wavelet("haar", level)
+    with pytest.raises(TypeError, match="`ax` must be matplotlib Axes, got int"):
+        plotting.plot_filters("db2", 3)
     with pytest.raises(ValueError, match="`wavelet` must be one of"):
         plotting.plot_filters("no such wavelet")
+
+
+def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    with pytest.raises(ImportError, match=r'needs matplotlib: pip install "learnable-wavelets\[plotting\]"'):
+        plotting.plot_filters("db2")

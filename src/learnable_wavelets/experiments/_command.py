@@ -118,22 +118,25 @@ def _run_one(progress: Progress, case: Case, seed: int, keeping: Keeping, ranks:
 @contextmanager
 def _watched(progress: Progress, run: Run, steps: int, ranks: Ranks) -> Iterator[Watch]:
     label = ", ".join(part for part in (run.layer, run.settings, f"seed {run.seed}") if part)
-    bar = progress.add_task(label, total=steps, visible=ranks.writes)
+    if progress.console.is_terminal:
+        progress.console.print(label, soft_wrap=True)
+    bar = progress.add_task(f"seed {run.seed}", total=steps, visible=ranks.writes)
 
     def on_epoch(record: Record) -> None:
         words = _words(record)
-        progress.update(bar, description=f"{label}: {words}")
+        progress.update(bar, description=f"seed {run.seed}: {words[0]}")  # short, to leave room for the bar
         if not progress.console.is_terminal:  # a log file shows no bar until the end
-            progress.console.print(f"{label}: epoch {record['epoch']} of {run.epochs}, {words}", soft_wrap=True)
+            line = f"{label}: epoch {record['epoch']} of {run.epochs}, {', '.join(words)}"
+            progress.console.print(line, soft_wrap=True)
 
     yield Watch(lambda done: progress.update(bar, completed=done), on_epoch)
 
 
-def _words(record: Record) -> str:
+def _words(record: Record) -> list[str]:
     """The metrics of the validation split, or the training loss."""
-    shown = [(name, record.get(f"validation_{name}")) for name in METRICS]
-    metrics = [f"{METRICS[name].title} {value:{METRICS[name].format}}" for name, value in shown if value is not None]
-    return "validation " + ", ".join(metrics) if metrics else f"training loss {record['train_loss']:.4f}"
+    shown = [(METRICS[name], record.get(f"validation_{name}")) for name in METRICS]
+    metrics = [f"{metric.title} {value:{metric.format}}" for metric, value in shown if value is not None]
+    return [f"validation {metrics[0]}", *metrics[1:]] if metrics else [f"training loss {record['train_loss']:.4f}"]
 
 
 EVERY = ("layer", "seeds", "preset", "protocol", "epochs", "out", "resume", "checkpoint_seconds", "device", "threads")

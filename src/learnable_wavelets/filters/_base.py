@@ -9,7 +9,7 @@ import pywt
 import torch
 from torch import Tensor, nn
 
-from ..functional._bank import FilterBank, WaveletLike
+from ..functional._bank import FilterBank, WaveletLike, rounding
 
 
 def held(module: nn.Module, name: str) -> Any:
@@ -19,6 +19,14 @@ def held(module: nn.Module, name: str) -> Any:
     """
     value = module._parameters.get(name)
     return getattr(module, name) if value is None else value
+
+
+def whole(value: Tensor) -> Tensor:
+    """All of a parameter, also of one that `fully_shard` has dealt out over processes; differentiable."""
+    if type(value) is nn.Parameter or not hasattr(value, "full_tensor"):
+        return value
+    gathered: Tensor = value.full_tensor()
+    return gathered
 
 
 class WaveletFilter(nn.Module, ABC):
@@ -78,14 +86,13 @@ class Start(NamedTuple):
     label: str
     """For `repr`."""
     rounding: float
-    """Far above the error of the taps, far below the taps: 1e-9 for PyWavelets' tables, 1e-5 for float32."""
+    """The error that its taps may have."""
 
 
 def read_start(wavelet: WaveletLike, taps: int | None = None) -> Start:
     """The bank to start from, padded to `taps`."""
     table = {"device": "cpu", "dtype": torch.float64} if isinstance(wavelet, (str, pywt.Wavelet)) else {}
     given = FilterBank.from_wavelet(wavelet, **table).detach()  # type: ignore[arg-type]
-    rounding = 1e-9 if given.dec_lo.dtype == torch.float64 else 1e-5
     bank = given.to(device="cpu", dtype=torch.float64)
     if taps is not None:
         bank = bank.pad(taps)
@@ -93,4 +100,4 @@ def read_start(wavelet: WaveletLike, taps: int | None = None) -> Start:
     label = repr(name) if isinstance(name, str) else type(wavelet).__name__
     if not all(bool(f.isfinite().all()) for f in bank):
         raise ValueError(f"`wavelet` must have finite filters, got {label} with infinite or NaN taps")
-    return Start(bank, label, rounding)
+    return Start(bank, label, rounding(given.dec_lo.dtype))

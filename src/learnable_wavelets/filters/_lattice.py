@@ -11,7 +11,7 @@ from ..functional._arguments import check_dtype
 from ..functional._bank import FilterBank, WaveletLike
 from ..functional._check import compute_dtype
 from ..functional._losses import alternating, orthogonality_loss
-from ._base import WaveletFilter, read_start
+from ._base import WaveletFilter, read_start, whole
 
 
 class OrthogonalWaveletFilter(WaveletFilter):
@@ -82,7 +82,7 @@ class OrthogonalWaveletFilter(WaveletFilter):
 
     @property
     def filter_bank(self) -> FilterBank:
-        low = lattice_filter(self.angles.to(compute_dtype(self.angles.dtype)))
+        low = lattice_filter(whole(self.angles).to(compute_dtype(self.angles.dtype)))
         high = self.sign.to(low.dtype) * _alternating_flip(low)
         return FilterBank(low, high, low.flip(0), high.flip(0))
 

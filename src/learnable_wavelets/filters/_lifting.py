@@ -13,7 +13,7 @@ from ..functional._arguments import check_dtype
 from ..functional._bank import FilterBank, WaveletLike
 from ..functional._check import compute_dtype
 from ..functional._losses import alternating
-from ._base import WaveletFilter, read_start
+from ._base import WaveletFilter, read_start, whole
 from ._laurent import UNFACTORED, Factorisation, factor
 
 
@@ -64,7 +64,10 @@ class BiorthogonalWaveletFilter(WaveletFilter):
     ) -> None:
         check_dtype(dtype)
         start, label, rounding = read_start(wavelet)
-        plan = factor(start.dec_lo.tolist(), start.dec_hi.tolist(), rounding)
+        try:
+            plan = factor(start.dec_lo.tolist(), start.dec_hi.tolist(), rounding)
+        except ValueError as error:
+            raise ValueError(f"{error}, got {label}") from None
         first, last = _support(_columns(plan, *_initial(plan)))
         if first < 0 or last >= start.taps:  # rounding took a coefficient for a zero, or a zero for a coefficient
             raise ValueError(f"{UNFACTORED}, got {label}")
@@ -88,7 +91,7 @@ class BiorthogonalWaveletFilter(WaveletFilter):
     @property
     def filter_bank(self) -> FilterBank:
         dtype = compute_dtype(self.log_scale.dtype)
-        return self._multiply_out([step.to(dtype) for step in self.steps], self.log_scale.to(dtype))
+        return self._multiply_out([whole(step).to(dtype) for step in self.steps], whole(self.log_scale).to(dtype))
 
     def _multiply_out(self, steps: list[Tensor], log_scale: Tensor) -> FilterBank:
         even, odd = _columns(self._plan, steps, log_scale)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ..functional._arguments import check_dtype
 from ..functional._bank import FilterBank, WaveletLike
 from ..functional._losses import alias_cancellation_loss, check_alias, perfect_reconstruction_loss
-from ._base import WaveletFilter, held, read_start
+from ._base import WaveletFilter, held, read_start, whole
 
 
 class LearnableWaveletFilter(WaveletFilter):
@@ -73,12 +73,17 @@ class LearnableWaveletFilter(WaveletFilter):
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        for parameter, values in zip(self.filter_bank, self.start_bank(), strict=True):
-            parameter.copy_(values)
+        for name, values in self.start_bank()._asdict().items():
+            held(self, name).copy_(values)
 
     @property
     def filter_bank(self) -> FilterBank:
-        return FilterBank(held(self, "dec_lo"), held(self, "dec_hi"), held(self, "rec_lo"), held(self, "rec_hi"))
+        return FilterBank(
+            whole(held(self, "dec_lo")),
+            whole(held(self, "dec_hi")),
+            whole(held(self, "rec_lo")),
+            whole(held(self, "rec_hi")),
+        )
 
     def losses(self) -> dict[str, Tensor]:
         bank = self.filter_bank

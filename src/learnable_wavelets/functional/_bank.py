@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import pywt
 import torch
@@ -62,9 +62,15 @@ class FilterBank(NamedTuple):
             return cls(*(torch.tensor(f, device=device, dtype=dtype or torch.get_default_dtype()) for f in table))
         return _tensor_bank(wavelet).to(device=device, dtype=dtype)
 
-    def to(self, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> FilterBank:
-        """The same bank on another device or in another dtype; differentiable."""
-        return FilterBank(*(f.to(device=device, dtype=dtype) for f in self))
+    def to(self, *args: Any, **kwargs: Any) -> FilterBank:
+        """The same bank on another device or in another dtype, with the arguments of `Tensor.to`; differentiable.
+
+        Raises:
+            TypeError: the dtype is not real floating point.
+        """
+        moved = FilterBank(*(f.to(*args, **kwargs) for f in self))
+        check_dtype(moved.dec_lo.dtype)
+        return moved
 
     def detach(self) -> FilterBank:
         """The same values, cut off from the graph."""
@@ -85,8 +91,18 @@ class FilterBank(NamedTuple):
         return FilterBank(*(torch.nn.functional.pad(f, (extra // 2, extra - extra // 2)) for f in self))
 
     def to_pywt(self, name: str = "learned") -> pywt.Wavelet:
-        """The bank as a `pywt.Wavelet`, for every tool that speaks PyWavelets."""
-        return pywt.Wavelet(name, filter_bank=[f.detach().double().cpu().tolist() for f in self])
+        """The bank as a `pywt.Wavelet`, for every tool that speaks PyWavelets.
+
+        Its `orthogonal` and `biorthogonal` say what the filters are, up to the rounding of their dtype.
+        """
+        from . import _losses  # which imports this module
+
+        bank = self.detach().to(device="cpu", dtype=torch.float64)
+        wavelet = pywt.Wavelet(name, filter_bank=[f.tolist() for f in bank])
+        inverse = _losses.perfect_reconstruction_loss(bank) + _losses.alias_cancellation_loss(bank)
+        zero = rounding(self.dec_lo.dtype) ** 2
+        wavelet.biorthogonal, wavelet.orthogonal = bool(inverse < zero), bool(_losses.orthogonality_loss(bank) < zero)
+        return wavelet
 
 
 @runtime_checkable
@@ -95,6 +111,11 @@ class HasFilterBank(Protocol):
 
     @property
     def filter_bank(self) -> FilterBank: ...
+
+
+def rounding(dtype: torch.dtype) -> float:
+    """Far above the error of taps, far below the taps: 1e-9 covers PyWavelets' tables, 1e-5 float32."""
+    return 1e-9 if dtype == torch.float64 else 1e-5
 
 
 _Filter: TypeAlias = tuple[float, ...]

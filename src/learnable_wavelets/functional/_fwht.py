@@ -34,7 +34,9 @@ def fwht(x: Tensor, normalized: bool = True) -> Tensor:
     References:
         Fino and Algazi, *Unified matrix treatment of the fast Walsh-Hadamard transform*, 1976.
     """
-    check_axis(check_signal(x), -1)
+    if check_signal(x).dim() == 0:
+        raise ValueError("`x` must have at least one dimension, got shape ()")
+    check_axis(x, -1)
     check_flag("normalized", normalized)
     n = x.shape[-1]
     if n & (n - 1):

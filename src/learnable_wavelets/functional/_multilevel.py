@@ -130,7 +130,7 @@ def _check_coeffs(coeffs: Sequence[Tensor | None]) -> Tensor:
     """The first coefficient that is there."""
     if not isinstance(coeffs, (list, tuple)):
         raise TypeError(f"`coeffs` must be a list of tensors, got {type(coeffs).__name__}")
-    present = [check_signal(c, "coeffs") for c in coeffs if c is not None]
+    present = [check_signal(c, f"coeffs[{index}]") for index, c in enumerate(coeffs) if c is not None]
     if not present:
         raise ValueError("`coeffs` must hold at least one tensor, got none")
     if len({(c.dtype, c.device) for c in present}) > 1:

@@ -83,7 +83,8 @@ class Fastfood(SandwichLayer):
 
     def reset_parameters(self, start: str | None = None) -> None:
         """As for every sandwich; the default is `ones` for an adaptive layer and `gaussian` for a fixed one."""
-        super().reset_parameters(start or ("ones" if self.adaptive else "gaussian"))
+        default = "ones" if self.adaptive else "gaussian"
+        super().reset_parameters(default if start is None else start)
 
     def _transform(self, x: Tensor, banks: Banks | None = None) -> tuple[kernels.Bank, str, int]:
         return (None, None, None, None), "hadamard", 0

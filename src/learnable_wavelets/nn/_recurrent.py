@@ -41,8 +41,9 @@ class Gated(nn.Module, ABC):
         self.hidden_size = check_size("hidden_size", hidden_size)
         self.bias = check_flag("bias", bias)
         self.gates = check_gates(gates, self.GATES)
-        if not callable(recurrent_layer):
-            raise TypeError(f"`recurrent_layer` must be callable, got {type(recurrent_layer).__name__}")
+        if not callable(recurrent_layer) or isinstance(recurrent_layer, nn.Module):
+            kinds = "a class such as WaveletLinear or a function that makes a layer"
+            raise TypeError(f"`recurrent_layer` must be {kinds}, got {type(recurrent_layer).__name__}")
         self._recurrent_bias = recurrent_bias
         self._dense = tuple(gate for gate in self.GATES if gate not in self.gates)
 

@@ -53,6 +53,9 @@ class Recurrent(Gated):
                 self._add_cell(size, suffix, recurrent_layer, device, dtype)
         self.reset_parameters()
 
+    def flatten_parameters(self) -> None:
+        """Nothing: there is no memory of cuDNN's to put in order. Torch's layers have it, and programs call it."""
+
     @property
     def _directions(self) -> int:
         return 2 if self.bidirectional else 1
