@@ -41,7 +41,7 @@ def recipe(layer: str, choices: Choices, task: Task) -> Recipe:
     epochs, interval = length(choices, task, EPOCHS, QUICK_STEPS, 2)
     if choices.protocol == "paper":
         return Recipe(epochs, interval, BATCH, "rmsprop", 1e-3, clip=1.0)
-    return Recipe(epochs, interval, BATCH, "adam", 3e-3, "one-cycle", clip=1.0)
+    return Recipe(epochs, interval, BATCH, "adam", 1e-2, "one-cycle", clip=1.0)
 
 
 EXPERIMENT = Experiment(
