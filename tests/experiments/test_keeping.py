@@ -139,6 +139,17 @@ def test_finished_run_stays_until_another_takes_its_place(tmp_path: Path, monkey
 
 
 @pytest.mark.usefixtures("small")
+def test_kill_between_record_and_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint = stop_in_the_second_epoch(monkeypatch, tmp_path)
+    content = checkpoint.read_bytes()
+    assert command(monkeypatch, *MNIST, tmp_path, "--resume") == 0
+    checkpoint.write_bytes(content)
+    assert command(monkeypatch, *MNIST, tmp_path, "--resume") == 0
+    assert not checkpoint.exists()
+    assert command(monkeypatch, *MNIST, tmp_path) == 0
+
+
+@pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", None])
 def test_damaged_checkpoint_is_named(
     content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

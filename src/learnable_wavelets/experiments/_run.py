@@ -89,6 +89,8 @@ def execute(
         if keeping.resume and finished.exists():
             record = _results.read_record(finished)
             check_identity(finished, {key: record.get(key) for key in identity}, identity)
+            if ranks.writes:
+                checkpoint.remove()  # a kill may have come between the record and this
             return record
         before = _banks(network)
         trainer = Trainer(network, task, recipe, run.seed, ranks)

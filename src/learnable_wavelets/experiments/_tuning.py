@@ -11,11 +11,14 @@ from ._ranks import Ranks
 from ._results import Record
 
 SEED = 1000  # not one that is reported
+FOLDER = "rates"
 
 
 def with_kept_rate(case: Case, out: Path) -> Case:
     """The case with the learning rate that an earlier `--tune` chose for it in this folder, if one did."""
-    rate = None if case.choices.learning_rate is not None else _read(_file(case, out))
+    if case.choices.learning_rate is not None or not (out / FOLDER).exists():  # else a network is made for its name
+        return case
+    rate = _read(_file(case, out))
     return case if rate is None else _at_rate(case, rate)
 
 
@@ -43,7 +46,7 @@ def _at_rate(case: Case, rate: float) -> Case:
 
 def _file(case: Case, out: Path) -> Path:
     """A file of its own for each case, so that commands may share the folder."""
-    return out / "rates" / f"{case.run(SEED, case.network(SEED)).name}.json"
+    return out / FOLDER / f"{case.run(SEED, case.network(SEED)).name}.json"
 
 
 def _read(path: Path) -> float | None:
