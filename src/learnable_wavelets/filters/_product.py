@@ -78,12 +78,9 @@ class LearnableWaveletFilter(WaveletFilter):
 
     @property
     def filter_bank(self) -> FilterBank:
-        return FilterBank(
-            whole(held(self, "dec_lo")),
-            whole(held(self, "dec_hi")),
-            whole(held(self, "rec_lo")),
-            whole(held(self, "rec_hi")),
-        )
+        bank = FilterBank(held(self, "dec_lo"), held(self, "dec_hi"), held(self, "rec_lo"), held(self, "rec_hi"))
+        # read in every call of a layer: no look at each of the four
+        return bank if type(bank.dec_lo) is nn.Parameter else FilterBank(*map(whole, bank))
 
     def losses(self) -> dict[str, Tensor]:
         bank = self.filter_bank
