@@ -1,5 +1,8 @@
 """`learnable-wavelets` on a little of the sample, as a program: `python -m torch.distributed.run few.py WORDS`."""
 
+import atexit
+from pathlib import Path
+
 from learnable_wavelets import cli
 from learnable_wavelets.experiments import _data, mnist
 
@@ -15,7 +18,13 @@ def little() -> _data.Mnist:
     )
 
 
+def threads_of_gloo() -> int:
+    """How many there are in this process; 0 as well where the system does not tell."""
+    return sum("gloo" in path.read_text() for path in Path("/proc/self/task").glob("*/comm"))
+
+
 if __name__ == "__main__":
+    atexit.register(lambda: print("threads of gloo at the end:", threads_of_gloo(), flush=True))
     data = little()
     mnist.load_mnist = lambda _: data
     cli.main()

@@ -48,6 +48,8 @@ def test_two_processes_train_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert command(monkeypatch, *words, "--out", tmp_path / "one") == 0
     one, two = record(tmp_path / "one"), record(tmp_path / "two")
     assert (one["processes"], two["processes"]) == (1, 2)
+    # A thread that frees a tensor while the interpreter ends aborts the process: now and then, so the cause is tested.
+    assert together.count("threads of gloo at the end: 0") == 2
     assert together.count("Table and pictures of all runs so far") == 1  # one of them writes
     for epoch, (alone, shared) in enumerate(zip(one["history"], two["history"], strict=True)):
         # sums in another order: a rounding of float32 at first, which every step of the training then magnifies

@@ -1,5 +1,6 @@
 """The processes of a `torchrun`: shares of a batch, sums over all, one of them that writes."""
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,10 +52,16 @@ def process_group(device: torch.device) -> Iterator[Ranks]:
     if world == 1 or "RANK" not in os.environ:
         yield ALONE
         return
+    # Its default arguments keep the group that there is when something imports it, as an optimiser's first step does;
+    # Gloo's threads then outlive the group, and one that frees a tensor while the interpreter ends aborts the process
+    # (torch 2.13; pytorch/pytorch#190489).
+    import torch.distributed.nn  # noqa: F401
+
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Ranks(distributed.get_rank(), world)
     finally:
+        gc.collect()  # wrapped networks hold the group too
         distributed.destroy_process_group()
 
 
