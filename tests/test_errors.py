@@ -116,6 +116,18 @@ def test_layer_input(kind, given, error, message):
         layer(given)
 
 
+@pytest.mark.parametrize("mode", ["periodization", "zero", "symmetric"])
+def test_filters_of_another_length_than_the_layer_was_made_with(mode):
+    """No error in periodization, where the number of coefficients is that of the samples."""
+    layer = WaveletLinear(16, 16, mode=mode, level=2)
+    layer.filter = LearnableWaveletFilter("db4")
+    if mode == "periodization":
+        assert layer(x).shape == x.shape
+        return
+    with pytest.raises(ValueError, match=r"`permutation` must have shape \(1, 29\).*, got \(1, 21\)"):
+        layer(x)
+
+
 @pytest.mark.parametrize("kind", LAYERS)
 def test_flag(kind):
     with pytest.raises(TypeError, match="`bias` must be a bool, got str"):

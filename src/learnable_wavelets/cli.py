@@ -35,7 +35,7 @@ def _fail(message: str) -> int:
 
 
 def build_app() -> "typer.Typer":
-    """The command line: `reproduce NAME` for each experiment, and `table`."""
+    """The command line: `reproduce NAME` for each experiment, `table` and `bench`."""
     import typer
 
     from .benchmarks import bench
@@ -47,7 +47,7 @@ def build_app() -> "typer.Typer":
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
-        help="Experiments with learnable-wavelets.",
+        help="Experiments and benchmarks with learnable-wavelets.",
     )
 
     def show_version(wanted: bool) -> None:

@@ -80,6 +80,33 @@ def test_to_pywt_knows_what_the_filters_are(dtype):
     assert (free.orthogonal, free.biorthogonal) == (False, False)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_to_pywt_knows_filters_that_were_rounded_to_a_half_type(dtype):
+    for name, orthogonal in (("db2", True), ("db10", True), ("sym5", True), ("bior2.2", False), ("bior4.4", False)):
+        wavelet = FilterBank.from_wavelet(name, dtype=dtype).to_pywt()
+        assert (wavelet.orthogonal, wavelet.biorthogonal) == (orthogonal, True), name
+    free = moved(LearnableWaveletFilter("db2", dtype=dtype)).to_pywt()
+    assert (free.orthogonal, free.biorthogonal) == (False, False)
+
+
+def test_every_call_makes_the_bank_once(make, monkeypatch):
+    filter, made = make(), []
+    property_ = type(filter).filter_bank
+    monkeypatch.setattr(type(filter), "filter_bank", property(lambda self: made.append(1) or property_.fget(self)))
+    wavedec(signal(40).float(), filter, level=2)
+    assert len(made) == 1
+
+
+def test_an_error_inside_a_filter_is_shown():
+    class Wrong:
+        @property
+        def filter_bank(self):
+            return self.no_such_thing
+
+    with pytest.raises(AttributeError, match="no_such_thing"):
+        FilterBank.from_wavelet(Wrong())
+
+
 def test_every_entry_of_every_parameter_gets_a_gradient(make):
     filter = moved(make(dtype=torch.float64))
     coeffs = wavedec(signal(40), filter, level=2)

@@ -64,6 +64,27 @@ def test_each_backend_is_used_when_forced(monkeypatch):
 
 
 @needs_extension
+@pytest.mark.parametrize("mode", ["periodization", "zero"])
+def test_one_level_is_served_too(mode):
+    x = torch.randn(3, 40)
+    with use_backend("cpu"):
+        bands = functional.dwt(x, "db3", mode)
+        back = functional.idwt(*bands, "db3", mode)
+    with use_backend("reference"):
+        assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(bands, functional.dwt(x, "db3", mode), strict=True))
+    assert torch.allclose(back, x, atol=1e-5)
+
+
+@needs_extension
+def test_inverses_of_every_mode_are_served():
+    """They differ from each other in nothing but `periodization`."""
+    x = torch.randn(3, 40)
+    coeffs = functional.wavedec(x, "db3", "antireflect", level=2)
+    with use_backend("cpu"):
+        assert torch.allclose(functional.waverec(coeffs, "db3", "antireflect"), x, atol=1e-5)
+
+
+@needs_extension
 @pytest.mark.parametrize(
     ("call", "why"),
     [
@@ -71,6 +92,9 @@ def test_each_backend_is_used_when_forced(monkeypatch):
         (lambda: functional.fwht(torch.randn(2, 8, device="meta")), "the data is on meta"),
         (lambda: functional.wavedec(torch.randn(2, 64), "db2", "reflect"), "no kernel for mode 'reflect'"),
         (lambda: functional.wavedec(torch.randn(2, 65), "db2", "periodization"), "no kernel for mode 'periodization'"),
+        (lambda: functional.dwt(torch.randn(2, 64), "db2", "reflect"), "no kernel for mode 'reflect'"),
+        (lambda: functional.waverec([torch.ones(2, 4), None, torch.ones(2, 7)], "haar", "zero"), "no kernel for mode"),
+        (lambda: functional.idwt(torch.randn(2, 8), None, "haar", "zero"), "no kernel for mode 'zero'"),
         (lambda: torch.vmap(functional.fwht)(torch.randn(2, 8)), "a torch.func transform is active"),
     ],
 )

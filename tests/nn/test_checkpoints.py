@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from learnable_wavelets import WaveletLinear
+from learnable_wavelets import Fastfood, WaveletLinear
 
 from ..layers import scramble
 
@@ -198,6 +198,20 @@ def test_indices_of_another_dtype_are_converted_but_not_assigned(dtype, renamed,
         return
     model.load_state_dict(state)
     assert torch.equal(layer.permutation, source.permutation)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("kind", [WaveletLinear, Fastfood])
+def test_indices_that_a_half_type_has_rounded_are_refused(kind, dtype):
+    """What a checkpoint cast as a whole holds: above 256 (bfloat16) and 2,048 (float16) indices are equal."""
+    layer, source = kind(4096, 4096), kind(4096, 4096)
+    before = {name: value.clone() for name, value in layer.state_dict().items()}
+    with pytest.raises(RuntimeError, match="must hold a permutation of 0"):
+        layer.load_state_dict({name: value.to(dtype) for name, value in source.state_dict().items()})
+    assert all(torch.equal(value, before[name]) for name, value in layer.state_dict().items())
+    small, other = kind(64, 64), kind(64, 64)
+    small.load_state_dict({name: value.to(dtype) for name, value in other.state_dict().items()})
+    assert torch.equal(small.permutation, other.permutation)
 
 
 def test_inside_a_model_missing_entries_follow_torch():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.func import functional_call, grad, vmap
 
-from learnable_wavelets import Fastfood, WaveletLinear
+from learnable_wavelets import Fastfood, WaveletLinear, kernels
 
 from ..banks import assert_same, signal, whole_graph
 from ..layers import LAYERS, SHAPES, dense, scramble
@@ -129,6 +129,34 @@ def test_autocast_computes_in_full_precision(make):
     assert torch.equal(y, layer(x).bfloat16())
     y.float().sum().backward()
     assert {p.grad.dtype for p in layer.parameters()} == {torch.float32}
+
+
+@pytest.mark.skipif("cpu" not in kernels.available_backends(), reason="the extension was not built")
+def test_autocast_leaves_gradients_to_be_differentiated_alone(make):
+    """`create_graph=True` inside the region, as for a penalty on the gradient: plain torch, but in full precision."""
+    layer, x = scramble(make(64, 64)), signal(4, 64).float().requires_grad_()
+    if getattr(layer, "mode", "") == "symmetric":
+        return  # no kernel: its backward pass is torch's own, whose products autocast rounds
+
+    def gradient():
+        y = layer(x).float()
+        return torch.autograd.grad(y, x, torch.ones_like(y), create_graph=True)[0]
+
+    expected = gradient()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        inside = gradient()
+    assert torch.linalg.vector_norm(inside - expected) < 1e-5 * torch.linalg.vector_norm(expected)
+
+
+def test_autocast_has_the_range_of_its_dtype(make):
+    """Not that of the input: float16 ends at 65,504."""
+    layer, x = make(64, 64, bias=False), torch.full((1, 64), 6e4, dtype=torch.float16)
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        layer.diag_out.fill_(16)
+        y = layer(x)
+    assert y.dtype == torch.bfloat16
+    assert y.isfinite().all()
+    assert torch.equal(y, layer(x.float()).bfloat16())
 
 
 def test_meta_device(make):

@@ -37,6 +37,27 @@ def test_size(kind, argument, value, error, message):
         ALL[kind](**{"input_size": 4, "hidden_size": 4, argument: value})
 
 
+class Pair(nn.Linear):
+    def forward(self, x):
+        return super().forward(x), None
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_layer_that_returns_no_tensor(kind):
+    layer = ALL[kind](3, 4, recurrent_layer=Pair)
+    with pytest.raises(TypeError, match="`recurrent_layer` must make layers that return a tensor, got tuple"):
+        layer(x if kind in LAYERS else x[0])
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_float64_under_autocast(kind):
+    """Autocast leaves float64 alone, and so do we."""
+    layer, given = ALL[kind](3, 4), x.double() if kind in LAYERS else x[0].double()
+    why = "`input` must have the layer's dtype torch.float32, got torch.float64"
+    with pytest.raises(TypeError, match=why), torch.autocast("cpu", dtype=torch.bfloat16):
+        layer(given)
+
+
 FLAGS = {
     "GRU": ["bias", "batch_first", "bidirectional", "reset_after"],
     "LSTM": ["bias", "batch_first", "bidirectional"],

@@ -4,7 +4,6 @@ from math import log2
 
 import torch
 
-from ._device import PRECISIONS
 from ._layers import COPY, PASSES, Case, Record, run_case
 from ._measure import Clock
 from ._statistics import exponent
@@ -19,7 +18,6 @@ def cases(steps: tuple[str, ...] = PASSES, precision: str = "float32") -> list[C
 
 
 def run(case: Case, names: tuple[str, ...], device: torch.device, clock: Clock, seconds: float) -> list[Record]:
-    assert case.precision in PRECISIONS
     return run_case(names, case, device, clock, seconds)
 
 

@@ -69,7 +69,7 @@ OPTIONS: dict[str, tuple[Any, Any]] = {
     "gates": _option(str, "all", f"Which matrices are replaced: of {_names(*GATES)}, with commas, or all."),
     "seeds": _option(str, "1", "A count (3) or a list (0,1,2; `7,` for one)."),
     "preset": _option(str, "quick", "quick: {quick}; paper: {paper}."),
-    "protocol": _option(str, "paper", "paper: the published recipe; ours: a better one at the same parameters."),
+    "protocol": _option(str, "paper", "paper: the published recipe; ours: another."),
     "epochs": _option(int | None, None, "Instead of the preset's epochs.", min=1),
     "learning_rate": _option(float | None, None, "Instead of the recipe's.", min=0.0),
     "validation": _option(int | None, None, "Training images held out to choose the epoch.", min=0),

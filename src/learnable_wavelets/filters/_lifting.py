@@ -36,6 +36,10 @@ class BiorthogonalWaveletFilter(WaveletFilter):
         steps: the coefficients of $u$ (if the wavelet has it) and of each $s_i, t_i$, a `ParameterList`.
         log_scale: $\log |K|$, a parameter of shape `()`.
 
+    Notes:
+        The state holds the coefficients, not the factors that they belong to: load it into a filter that was made from
+        the same wavelet.
+
     Raises:
         ValueError: unknown wavelet, one that does not reconstruct (dmey, a truncated series), or one too long to be
             factored in double precision (db15, sym14, coif7 and most above: take `OrthogonalWaveletFilter`).

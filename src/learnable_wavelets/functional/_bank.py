@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import pywt
 import torch
@@ -100,12 +100,12 @@ class FilterBank(NamedTuple):
         bank = self.detach().to(device="cpu", dtype=torch.float64)
         wavelet = pywt.Wavelet(name, filter_bank=[f.tolist() for f in bank])
         inverse = _losses.perfect_reconstruction_loss(bank) + _losses.alias_cancellation_loss(bank)
-        zero = rounding(self.dec_lo.dtype) ** 2
+        noise = 2 * torch.finfo(self.dec_lo.dtype).eps * self.taps**0.5  # of half types above that of the tables
+        zero = max(rounding(self.dec_lo.dtype), noise) ** 2
         wavelet.biorthogonal, wavelet.orthogonal = bool(inverse < zero), bool(_losses.orthogonality_loss(bank) < zero)
         return wavelet
 
 
-@runtime_checkable
 class HasFilterBank(Protocol):
     """Anything that yields a bank, above all a `WaveletFilter` module."""
 
@@ -145,8 +145,15 @@ def _filters(wavelet: pywt.Wavelet) -> _Table:
     return low, high, rec_low, rec_high
 
 
+def _own_bank(wavelet: Any) -> object:
+    """Its `filter_bank`, made once, or itself; an error inside the property of a class is the user's to see."""
+    if hasattr(type(wavelet), "filter_bank"):
+        return wavelet.filter_bank
+    return getattr(wavelet, "filter_bank", wavelet)
+
+
 def _tensor_bank(wavelet: object) -> FilterBank:
-    bank = wavelet.filter_bank if isinstance(wavelet, HasFilterBank) else wavelet
+    bank = _own_bank(wavelet)
     if isinstance(bank, pywt.ContinuousWavelet):
         raise ValueError(f"`wavelet` must be a discrete wavelet, got the continuous {bank.name!r}")
     if not (isinstance(bank, tuple) and len(bank) == 4 and all(isinstance(f, Tensor) for f in bank)):

@@ -6,6 +6,7 @@ import pywt
 import torch
 from torch import Tensor
 
+from ..kernels._precision import compute_dtype as compute_dtype
 from ..kernels._precision import full_precision as full_precision
 from ..kernels.reference import MODES
 from ._arguments import check_int
@@ -38,11 +39,6 @@ def check_mode(mode: str) -> str:
     if mode not in MODES:
         raise ValueError(f"`mode` must be one of {', '.join(MODES)}; got {mode!r}")
     return mode
-
-
-def compute_dtype(dtype: torch.dtype) -> torch.dtype:
-    """Half types, and narrower ones, are computed, and above all summed, in float32."""
-    return torch.float32 if dtype.itemsize < 4 else dtype
 
 
 def bank_for(wavelet: WaveletLike, x: Tensor) -> FilterBank:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ..kernels.reference import analyse_level, synthesise_level
+from ..kernels import _calls as kernels
 from ._bank import WaveletLike
 from ._check import bank_for, check_axis, check_mode, check_signal, full_precision
 
@@ -46,7 +46,7 @@ def dwt(x: Tensor, wavelet: WaveletLike, mode: str = "symmetric", axis: int = -1
     bank = bank_for(wavelet, x)
     with full_precision(x):
         moved = x.to(bank.dec_lo.dtype).movedim(axis, -1)
-        cA, cD = analyse_level(moved, bank.dec_lo, bank.dec_hi, mode)
+        cA, cD = kernels.wavedec(moved, bank.dec_lo, bank.dec_hi, mode, 1)
     return cA.to(x.dtype).movedim(-1, axis), cD.to(x.dtype).movedim(-1, axis)
 
 
@@ -85,7 +85,8 @@ def idwt(cA: Tensor | None, cD: Tensor | None, wavelet: WaveletLike, mode: str =
         raise ValueError(f"`cA` and `cD` must have at least taps/2 = {bank.taps // 2} entries, got {given.shape[axis]}")
     with full_precision(given):
         bands = [None if c is None else c.to(bank.dec_lo.dtype).movedim(axis, -1) for c in (cA, cD)]
-        x = synthesise_level(bands[0], bands[1], bank.rec_lo, bank.rec_hi, mode)
+        x = kernels.waverec(bands, bank.rec_lo, bank.rec_hi, mode)
+    assert x is not None  # a band is there
     return x.to(given.dtype).movedim(-1, axis)
 
 

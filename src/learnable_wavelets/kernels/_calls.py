@@ -10,7 +10,7 @@ from torch import Tensor
 from . import _operators, reference
 from ._backend import served_by_kernel
 from ._layout import Layout
-from ._precision import full_precision
+from ._precision import compute_dtype, full_precision
 
 Bank = Sequence[Tensor | None]
 
@@ -19,8 +19,7 @@ def fwht(x: Tensor, scale: float) -> Tensor:
     """`scale * x @ H_n` on the last axis, in the dtype of x; half types are computed in float32."""
     if served_by_kernel(x, "hadamard"):
         return _operators.fwht(x, scale)  # type: ignore[no-any-return]
-    computed = torch.float32 if x.dtype.itemsize < 4 else x.dtype
-    return reference.hadamard_transform(x.to(computed)).mul(scale).to(x.dtype)
+    return reference.hadamard_transform(x.to(compute_dtype(x.dtype))).mul(scale).to(x.dtype)
 
 
 def wavedec(x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int) -> list[Tensor]:
@@ -36,12 +35,13 @@ def waverec(coeffs: Sequence[Tensor | None], lo: Tensor, hi: Tensor, mode: str) 
     """Inverse of `wavedec`; absent coefficients count as zeros."""
     present = [c for c in coeffs if c is not None]
     level, taps = len(coeffs) - 1, lo.shape[0]
-    if len(present) == len(coeffs) and level > 0:
-        d = present[-1].shape[-1]
-        n = 2 * d if mode == "periodization" else 2 * d - taps + 2
-        fits = tuple(c.shape[-1] for c in present) == reference.coeff_lengths(n, taps, mode, level)
-        if served_by_kernel(present[0], mode, fits and _halves(n, mode, level)):
-            return _operators.waverec(torch.cat(present, dim=-1), lo, hi, n, mode, level)  # type: ignore[no-any-return]
+    mode = mode if mode == "periodization" else "zero"  # the inverse of every other mode too
+    d = present[-1].shape[-1]
+    n = 2 * d if mode == "periodization" else 2 * d - taps + 2
+    fits = len(present) == len(coeffs) and n > 0 and _halves(n, mode, level)
+    fits = fits and tuple(c.shape[-1] for c in present) == reference.coeff_lengths(n, taps, mode, level)
+    if level > 0 and served_by_kernel(present[0], mode, fits):
+        return _operators.waverec(torch.cat(present, dim=-1), lo, hi, n, mode, level)  # type: ignore[no-any-return]
     return reference.synthesise(coeffs, lo, hi, mode)
 
 
@@ -57,16 +57,13 @@ def sandwich(
     mode: str,
     level: int,
 ) -> Tensor:
-    """`reference.sandwich`; x may be of a half type beside float32 parameters, and then so is the result."""
-    if served_by_kernel(x, mode) and (x.dtype == diag_out.dtype or x.dtype.itemsize == 2):
+    """`reference.sandwich`."""
+    if served_by_kernel(x, mode) and compute_dtype(x.dtype) == diag_out.dtype:
         return _operators.sandwich(  # type: ignore[no-any-return]
             x, diag_in, permutation, diag_mid, diag_out, bias, *bank, layout, mode, level
         )
     with full_precision(x):
-        y = reference.sandwich(
-            x.to(diag_out.dtype), diag_in, permutation, diag_mid, diag_out, bias, bank, layout, mode, level
-        )
-    return y.to(x.dtype)
+        return reference.sandwich(x, diag_in, permutation, diag_mid, diag_out, bias, bank, layout, mode, level)
 
 
 def _halves(n: int, mode: str, level: int) -> bool:

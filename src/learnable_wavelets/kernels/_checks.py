@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ._layout import Layout
+from ._precision import compute_dtype
 from .reference import coeff_lengths
 
 _NAMES = ("diag_in", "permutation", "diag_mid", "diag_out", "bias", "dec_lo", "dec_hi", "rec_lo", "rec_hi")
@@ -39,7 +40,7 @@ def check_sandwich(inputs: Sequence[Any]) -> Sandwich:
     x, *tensors, layout, mode, level = inputs
     layout, filter = tuple(layout), tensors[_FILTERS]
     taps = 0 if filter is None else filter.shape[0]
-    expected = _expected(layout, mode, level, taps, real_dtype(x.dtype), x.is_cpu, tensors[_BIAS] is not None)
+    expected = _expected(layout, mode, level, taps, compute_dtype(x.dtype), x.is_cpu, tensors[_BIAS] is not None)
     if x.shape[-1] != layout[0]:
         raise ValueError(f"`x` must have a last dimension of {layout[0]}, got shape {tuple(x.shape)}")
     present = [t for t in tensors if t is not None]
@@ -71,7 +72,7 @@ def _refuse(
     for place, shape in enumerate(_shapes(layout, mode, level, taps)):
         tensor = tensors[place]
         if tensor is not None:
-            check(_NAMES[place], tensor, shape, torch.int64 if place == _PERMUTATION else real_dtype(x.dtype), x)
+            check(_NAMES[place], tensor, shape, torch.int64 if place == _PERMUTATION else compute_dtype(x.dtype), x)
         elif place != _BIAS and (taps or place < _FILTERS):
             raise TypeError(f"`{_NAMES[place]}` must be a tensor, got None")
 
@@ -123,7 +124,7 @@ def check_transform(x: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level:
         name, length = ("packed", m) if packed else ("x", n)
         raise ValueError(f"`{name}` must have a last dimension of {length}, got shape {tuple(x.shape)}")
     for name, tensor in (("lo", lo), ("hi", hi)):
-        check(name, tensor, (taps,), real_dtype(x.dtype), x)
+        check(name, tensor, (taps,), compute_dtype(x.dtype), x)
     return m
 
 
@@ -138,11 +139,6 @@ def check(name: str, tensor: Tensor, shape: tuple[int, ...], dtype: torch.dtype,
     if tensor.shape != shape or tensor.dtype != dtype or tensor.device != like.device:
         got = f"{tuple(tensor.shape)} of {tensor.dtype} on {tensor.device}"
         raise ValueError(f"`{name}` must have shape {shape} of {dtype} on {like.device} here, got {got}")
-
-
-def real_dtype(dtype: torch.dtype) -> torch.dtype:
-    """The type of the parameters beside data of this type, and of what is computed."""
-    return torch.float32 if dtype.itemsize == 2 else dtype
 
 
 def aligned(x: Tensor) -> Tensor:

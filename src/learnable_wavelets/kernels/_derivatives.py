@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from . import reference
+from ._precision import full_precision
 
 Kernel = Callable[..., Any]
 _PLAIN = frozenset((Tensor, torch.nn.Parameter))
@@ -53,10 +54,7 @@ def _waverec(packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: i
 
 def _sandwich(*args: Any) -> Tensor:
     x, diag_in, permutation, diag_mid, diag_out, bias, *bank, layout, mode, level = args
-    y = reference.sandwich(
-        x.to(diag_out.dtype), diag_in, permutation, diag_mid, diag_out, bias, bank, layout, mode, level
-    )
-    return y.to(x.dtype)
+    return reference.sandwich(x, diag_in, permutation, diag_mid, diag_out, bias, bank, layout, mode, level)
 
 
 _TWINS: dict[str, Callable[..., Tensor]] = {
@@ -97,10 +95,11 @@ def differentiate(name: str, ctx: Any, grad: Tensor, backward: Kernel) -> tuple[
 
 def _twin_gradients(name: str, inputs: list[Any], wanted: list[int], grad: Tensor) -> dict[int, Tensor]:
     leaves, twice = [inputs[place] for place in wanted], torch.is_grad_enabled()
-    with torch.enable_grad():
-        y = _TWINS[name](*inputs)
-    # at level 0 the filters have no effect: zeros
-    found = torch.autograd.grad(y, leaves, grad, create_graph=twice, allow_unused=True, materialize_grads=True)
+    with full_precision(grad):
+        with torch.enable_grad():
+            y = _TWINS[name](*inputs)
+        # at level 0 the filters have no effect: zeros
+        found = torch.autograd.grad(y, leaves, grad, create_graph=twice, allow_unused=True, materialize_grads=True)
     return dict(zip(wanted, found, strict=True))
 
 

@@ -1,4 +1,4 @@
-"""Precision of what is composed of torch operations."""
+"""The dtypes of what is computed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import contextlib
 
 import torch
 from torch import Tensor
+
+
+def compute_dtype(dtype: torch.dtype) -> torch.dtype:
+    """Half types, and narrower ones, are computed, and above all summed, in float32."""
+    return torch.float32 if dtype.itemsize < 4 else dtype
 
 
 def full_precision(x: Tensor) -> contextlib.AbstractContextManager[object]:

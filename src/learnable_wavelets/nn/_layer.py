@@ -125,6 +125,8 @@ class SandwichLayer(nn.Module, ABC):
         """`(..., in_features)` to `(..., out_features)`."""
         diagonals = self._drawn_diagonals()
         out_dtype = self._check_input(x, diagonals[2])
+        if x.dtype not in (out_dtype, diagonals[2].dtype):  # under autocast; its range may be neither's
+            x = x.to(diagonals[2].dtype)
         y = self._compute(x, diagonals, held(self, "bias"))
         return y if y.dtype == out_dtype else y.to(out_dtype)
 

@@ -21,7 +21,7 @@ from ..kernels._layout import Layout, narrow_blocks, wide_blocks
 from ..kernels.reference import analyse, coeff_lengths, synthesise
 from ._layer import Banks, SandwichLayer, check_dropout, check_size
 
-_PROBES = 256  # noise vectors: the variance at the start is then within some per cent of 1
+_PROBES = 2**18  # entries of noise: the variance at the start is then within some per cent of 1
 _ORTHONORMAL = 1e-6
 # level=None pads to a multiple of this. More would give deeper transforms, but zeros cost the start its orthogonality;
 # `docs/theory.md#width` compares.
@@ -127,11 +127,12 @@ class WaveletLinear(SandwichLayer):
         # Otherwise measured on noise from a generator of its own, so that the user's random numbers stay as they are.
         options: dict[str, Any] = {"device": "cpu", "dtype": torch.float64}
         options["generator"] = torch.Generator("cpu").manual_seed(0)
-        x = torch.randn(_PROBES, self.in_features, **options)
+        rows = max(4, min(256, _PROBES // self.in_features))
+        x = torch.randn(rows, self.in_features, **options)
         x = pad(x, (0, -self.in_features % self._layout.n)).view(-1, self._layout.n)
         coeffs = torch.cat(analyse(x, bank.dec_lo, bank.dec_hi, self.mode, self.level), dim=-1)
         lengths = coeff_lengths(self._layout.n, bank.taps, self.mode, self.level)
-        unit = [torch.randn(_PROBES, length, **options) for length in lengths]
+        unit = [torch.randn(rows, length, **options) for length in lengths]
         signal = synthesise(unit, bank.rec_lo, bank.rec_hi, self.mode)
         assert signal is not None  # every coefficient is there
         return float(coeffs.square().mean()), float(signal[:, : self._layout.n].square().mean())

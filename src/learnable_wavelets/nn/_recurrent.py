@@ -111,6 +111,8 @@ class Gated(nn.Module, ABC):
             found: dict[int, Tensor] = {}
             for indices, function in parts:
                 y = function(h)
+                if not isinstance(y, Tensor):
+                    raise TypeError(f"`recurrent_layer` must make layers that return a tensor, got {type(y).__name__}")
                 if y.shape[-1] != len(indices) * h.shape[-1]:
                     expected = f"{len(indices) * h.shape[-1]} outputs from {h.shape[-1]} inputs"
                     raise ValueError(f"`recurrent_layer` must make layers with {expected}, got {y.shape[-1]}")
@@ -139,7 +141,8 @@ class Gated(nn.Module, ABC):
         if not x.is_floating_point():
             raise TypeError(f"`{name}` must be real floating point, got {x.dtype}")
         kind = x.device.type
-        if x.dtype != own.dtype and (kind == "meta" or not torch.is_autocast_enabled(kind)):
+        cast = kind != "meta" and torch.is_autocast_enabled(kind) and torch.float64 not in (x.dtype, own.dtype)
+        if x.dtype != own.dtype and not cast:
             raise TypeError(f"`{name}` must have the layer's dtype {own.dtype}, got {x.dtype}")
         return x
 

@@ -61,7 +61,12 @@ def permutation_problem(key: str, rows: Tensor, assign: bool) -> str | None:
     if rows.is_meta:
         return None
     last = rows.shape[-1] - 1
-    indices = torch.arange(last + 1, device=rows.device)
-    if rows.is_complex() or not bool((rows.sort(dim=-1).values == indices).all()):
+    if rows.is_complex() or not _is_permutation(rows):
         return f"`{key}` must hold a permutation of 0 ... {last} in each row."
     return None
+
+
+def _is_permutation(rows: Tensor) -> bool:
+    loaded = rows.to(torch.int64)  # which is what they become; in a half type different indices are equal
+    ordered = torch.arange(rows.shape[-1], device=rows.device)
+    return bool((loaded == rows).all() and (loaded.sort(dim=-1).values == ordered).all())

@@ -48,7 +48,7 @@ static PyObject *lw_call(int (*kernel)(const lw_job *), const lw_job *job) {
     status = kernel(job);
     Py_END_ALLOW_THREADS
     if (status == LW_NO_MEMORY) return PyErr_NoMemory();
-    if (status == LW_BAD_PERM) return lw_refuse("`perm` must hold each of 0..m-1 once in every block");
+    if (status == LW_BAD_PERM) return lw_refuse("`permutation` must hold each of 0..m-1 once in every block");
     Py_RETURN_NONE;
 }
 

@@ -28,7 +28,7 @@ def sandwich(
     r"""$y = S\, W^{-1}\, G\, P\, W\, B\, x + \text{bias}$.
 
     Args:
-        x: `(..., in_features)`.
+        x: `(..., in_features)`; may be of a half type beside float32 parameters, and then so is the result.
         diag_in: the diagonal of B, `layout.diag_in_shape`.
         permutation: P as indices, `(blocks, m)`: coefficient i of the result is number `permutation[i]`.
         diag_mid: the diagonal of G, `(blocks, m)`.
@@ -43,10 +43,10 @@ def sandwich(
         `(..., out_features)`.
     """
     shape = Layout(*layout)  # type: ignore[arg-type]
-    coeffs = _transform(_deal(x, diag_in, shape), bank, mode, level)
+    coeffs = _transform(_deal(x.to(diag_out.dtype), diag_in, shape), bank, mode, level)
     mixed = _permute(coeffs, permutation) * diag_mid
     y = _gather(_inverse(mixed, bank, mode, level, shape.n), shape) * diag_out
-    return y if bias is None else y + bias
+    return (y if bias is None else y + bias).to(x.dtype)
 
 
 def _transform(x: Tensor, bank: Sequence[Tensor | None], mode: str, level: int) -> Tensor:
@@ -69,6 +69,8 @@ def _inverse(packed: Tensor, bank: Sequence[Tensor | None], mode: str, level: in
 def _permute(coeffs: Tensor, permutation: Tensor) -> Tensor:
     """Each block by its own permutation, as one gather along the last axis."""
     blocks, m = permutation.shape
+    if coeffs.shape[-1] != m:  # filters of another length than those that the layer was made with
+        raise ValueError(f"`permutation` must have shape {tuple(coeffs.shape[-2:])}, got {(blocks, m)}")
     if blocks > 1:
         permutation = permutation + m * torch.arange(blocks, device=permutation.device)[:, None]
     return coeffs.flatten(-2).index_select(-1, permutation.flatten()).view(coeffs.shape)
