@@ -5,13 +5,10 @@ from ._hadamard import hadamard as hadamard
 from ._hadamard import hadamard_transform as hadamard_transform
 from ._sandwich import sandwich as sandwich
 from ._wavelet import analyse as analyse
-from ._wavelet import analyse_level as analyse_level
-from ._wavelet import coeff_length as coeff_length
 from ._wavelet import coeff_lengths as coeff_lengths
 from ._wavelet import synthesise as synthesise
-from ._wavelet import synthesise_level as synthesise_level
 
 __all__ = [
-    "MODES", "analyse", "analyse_level", "coeff_length", "coeff_lengths", "hadamard", "hadamard_transform", "sandwich",
-    "synthesise", "synthesise_level",
+    "MODES", "analyse", "coeff_lengths", "hadamard", "hadamard_transform", "sandwich",
+    "synthesise",
 ]  # fmt: skip
