@@ -94,12 +94,13 @@ def test_experiments_have_tables_of_their_own() -> None:
 
 def test_lines_of_error_over_parameters() -> None:
     settings = [(30, "db2, 1 hidden, rate 0.01"), (10, "db2, 1 hidden, rate 0.02"), (20, "db2, product of 2, 1 hidden")]
-    settings += [(5, "haar in 64 taps, 1 hidden"), (50, "db2, 3 hidden")]
+    settings += [(5, "haar in 64 taps, 1 hidden"), (50, "db2, 3 hidden"), (20, "db2, sum of 2, 1 hidden")]
     rows = _results.summarise([run(1.0, 0, "wavelet", settings=words, parameters=size) for size, words in settings])
     lines = {label: [row["parameters"] for row in line] for label, line in _report._by_layer(rows).items()}
     assert lines == {
         "wavelet, haar in 64 taps, 1 hidden, paper": [5],
         "wavelet, db2, 1 hidden, paper": [10, 20, 30],
+        "wavelet, db2, sums, 1 hidden, paper": [20],
         "wavelet, db2, 3 hidden, paper": [50],
     }
 

@@ -17,7 +17,7 @@ from ._results import METRICS, Record, cells, read_runs, write_table
 
 # Told apart without colour too.
 _MARKERS = "osD^vPX*<>"
-_ALONG = ("product of ", "sum of ", "rank ", "rate ")  # parts of a row's settings
+_ALONG = ("product of ", "rank ", "rate ")  # parts of a row's settings
 
 
 def table(folder: Annotated[Path, typer.Argument(help="A results folder, as given to --out.")]) -> None:
@@ -128,7 +128,8 @@ def _by_layer(rows: Iterable[Record]) -> dict[str, list[Record]]:
     """A line for each layer, start and protocol, in the order of parameters; blocks, ranks and rates vary along it."""
     lines: dict[str, list[Record]] = {}
     for row in sorted(rows, key=lambda row: row["parameters"]):
-        fixed = [part for part in row["settings"].split(", ") if part and not part.startswith(_ALONG)]
+        parts = ["sums" if part.startswith("sum of ") else part for part in row["settings"].split(", ")]
+        fixed = [part for part in parts if part and not part.startswith(_ALONG)]
         lines.setdefault(", ".join((row["layer"], *fixed, row["protocol"])), []).append(row)
     return lines
 
