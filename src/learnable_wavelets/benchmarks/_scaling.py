@@ -2,10 +2,7 @@
 
 from math import log2
 
-import torch
-
-from ._layers import COPY, PASSES, Case, Record, run_case
-from ._measure import Clock
+from ._layers import COPY, PASSES, Case, Record
 from ._statistics import exponent
 
 SIZES = tuple(2**k for k in range(8, 17))
@@ -15,10 +12,6 @@ ELEMENTS = 2**22
 def cases(steps: tuple[str, ...] = PASSES, precision: str = "float32") -> list[Case]:
     """One case for each size, with as many rows as keep the number of elements."""
     return [Case(step, precision, n, max(1, ELEMENTS // n)) for step in steps for n in SIZES]
-
-
-def run(case: Case, names: tuple[str, ...], device: torch.device, clock: Clock, seconds: float) -> list[Record]:
-    return run_case(names, case, device, clock, seconds)
 
 
 def exponents(rows: list[Record]) -> list[Record]:

@@ -13,7 +13,7 @@ from rich.progress import Progress
 import learnable_wavelets as lw
 
 from .._command_line import one_line_errors
-from . import _device, _files, _layers, _memory, _scaling, _tables, _transforms
+from . import _device, _files, _layers, _memory, _tables, _transforms
 from ._measure import Clock
 from ._plan import Plan, parse_plan
 
@@ -108,7 +108,7 @@ def _run_layers(plan: Plan, results: _files.Results, clock: Clock, note: Callabl
         results["layers"] += _layers.run_case(names, case, plan.device, clock, plan.seconds)
         note(f"{case.step} n = {case.n}, batch {case.batch}")
     for case in plan.scaling():
-        results["scaling"] += _scaling.run(case, plan.layers, plan.device, clock, plan.seconds)
+        results["scaling"] += _layers.run_case(plan.layers, case, plan.device, clock, plan.seconds)
         note(f"growth: {case.step} n = {case.n}")
 
 
