@@ -1,0 +1,133 @@
+"""Checks of what users pass, once, at the public edge: each names the argument, what was expected and what came."""
+
+from __future__ import annotations
+
+from operator import index
+from typing import Any
+
+import numpy as np
+import pywt
+import torch
+from torch import Tensor
+
+MODES: tuple[str, ...] = tuple(pywt.Modes.modes)
+_MODE_NAMES: dict[Any, str] = {
+    **{mode: mode for mode in MODES},
+    **{getattr(pywt.Modes, mode): mode for mode in MODES},  # pywt's enumeration: plain ints
+    "zpd": "zero", "cpd": "constant", "sym": "symmetric", "ppd": "periodic", "sp1": "smooth", "per": "periodization",
+}  # fmt: skip
+REAL_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+_LARGEST = 2**48  # elements of a tensor that no machine holds, and whose size in bytes still fits 64 bits
+
+
+def check_int(name: str, value: Any) -> int:
+    """Return `value` as an int: all that counts as an index, numpy's integers too, but no bool.
+
+    Sizes that a tracer left open pass through.
+    """
+    if isinstance(value, (int, torch.SymInt)) and not isinstance(value, bool):
+        return value  # type: ignore[return-value]
+    try:
+        if isinstance(value, (bool, Tensor)):
+            raise TypeError
+        return index(value)
+    except TypeError:
+        raise TypeError(f"`{name}` must be an int, got {type(value).__name__}") from None
+
+
+def check_size(name: str, value: Any) -> int:
+    value = check_int(name, value)
+    if not 1 <= value <= _LARGEST:
+        raise ValueError(f"`{name}` must be at least 1 and at most 2**48, got {value}")
+    return value
+
+
+def check_level(level: Any, deepest: int, reason: str) -> int:
+    level = check_int("level", level)
+    if not 0 <= level <= deepest:
+        raise ValueError(f"`level` must be between 0 and {deepest} for {reason}, got {level}")
+    return level
+
+
+def check_flag(name: str, value: Any, hint: str = "") -> bool:
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"`{name}` must be a bool, got {type(value).__name__}{hint}")
+    return bool(value)
+
+
+def check_dropout(value: Any) -> float:
+    value = check_number("dropout", value)
+    if not 0 <= value < 1:
+        raise ValueError(f"`dropout` must be at least 0 and less than 1, got {value}")
+    return value
+
+
+def check_number(name: str, value: Any) -> float:
+    if not isinstance(value, (int, float, np.floating, np.integer)) or isinstance(value, bool):
+        raise TypeError(f"`{name}` must be a number, got {type(value).__name__}")
+    return float(value)
+
+
+def check_choice(name: str, value: Any, known: tuple[str, ...]) -> str:
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"`{name}` must be one of {', '.join(known)}; got {shown(value)}")
+    return value
+
+
+def check_dtype(dtype: Any) -> torch.dtype | None:
+    if dtype is None or (isinstance(dtype, torch.dtype) and dtype in REAL_DTYPES):
+        return dtype
+    names = ", ".join(str(known).removeprefix("torch.") for known in REAL_DTYPES)
+    raise TypeError(f"`dtype` must be one of {names}; got {shown(dtype)}")
+
+
+def check_mode(mode: Any) -> str:
+    """Return the long name of a signal extension mode; pywt's short names and its enumeration are taken too."""
+    if isinstance(mode, (str, int)) and mode in _MODE_NAMES:
+        return _MODE_NAMES[mode]
+    raise ValueError(f"`mode` must be one of {', '.join(MODES)}; got {shown(mode)}")
+
+
+def check_signal(data: Any, name: str = "data") -> Tensor:
+    if not isinstance(data, Tensor):
+        raise TypeError(f"`{name}` must be a torch.Tensor, got {type(data).__name__}")
+    if not data.is_floating_point():
+        raise TypeError(f"`{name}` must be real floating point, got {data.dtype}")
+    if data.layout != torch.strided or data.is_nested:
+        raise TypeError(f"`{name}` must be a dense tensor, got {'a nested one' if data.is_nested else data.layout}")
+    return data
+
+
+def check_axis(data: Tensor, axis: Any, name: str = "data") -> int:
+    """Return `axis` as an index from the end, with at least one sample along it."""
+    axis = check_int("axis", axis)
+    if data.dim() == 0 or not -data.dim() <= axis < data.dim():
+        raise ValueError(f"`axis` must be an axis of `{name}` with shape {tuple(data.shape)}, got {axis}")
+    if data.shape[axis] == 0:
+        raise ValueError(f"`{name}` must have at least one sample along axis {axis}, got shape {tuple(data.shape)}")
+    return axis if axis < 0 else axis - data.dim()
+
+
+def check_input(input: Any, own: Tensor, name: str = "input") -> torch.dtype:
+    """Check what a layer with the parameter `own` is called with; return the dtype of its products under autocast."""
+    if not isinstance(input, Tensor):
+        raise TypeError(f"`{name}` must be a torch.Tensor, got {type(input).__name__}")
+    if input.device != own.device:
+        raise ValueError(f"`{name}` must be on the layer's device {own.device}, got {input.device}")
+    dtype, layout = input.dtype, input.layout
+    if not dtype.is_floating_point:
+        raise TypeError(f"`{name}` must be real floating point, got {dtype}")
+    if layout is not torch.strided and layout is not torch.jagged:
+        raise TypeError(f"`{name}` must be a dense tensor, got layout {layout}")
+    kind = input.device.type
+    if kind != "meta" and torch.is_autocast_enabled(kind) and torch.float64 not in (dtype, own.dtype):
+        return torch.get_autocast_dtype(kind)
+    if dtype != own.dtype:
+        raise TypeError(f"`{name}` must have the layer's dtype {own.dtype}, got {dtype}")
+    return dtype
+
+
+def shown(value: Any) -> str:
+    """Return `value` as one short line for an error message."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else f"{type(value).__name__} {text[:60]}..."
