@@ -12,7 +12,7 @@ from pathlib import Path
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-FOLDER = "src/learnable_wavelets/kernels/csrc"
+FOLDER = "src/learnable_wavelets/kernels/cpu/csrc"
 
 
 class BuildKernels(build_ext):
@@ -44,7 +44,7 @@ class BuildKernels(build_ext):
 
 
 kernels = Extension(
-    "learnable_wavelets.kernels._cpu",
+    "learnable_wavelets.kernels.cpu._cpu",
     sources=sorted(glob(f"{FOLDER}/*.c")),
     depends=sorted(glob(f"{FOLDER}/*.h")),
     define_macros=[("Py_LIMITED_API", "0x030A0000")],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from operator import index
 from typing import Any
 
@@ -17,6 +18,7 @@ _MODE_NAMES: dict[Any, str] = {
     "zpd": "zero", "cpd": "constant", "sym": "symmetric", "ppd": "periodic", "sp1": "smooth", "per": "periodization",
 }  # fmt: skip
 REAL_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+_LAYOUTS = (torch.strided, torch.jagged)
 _LARGEST = 2**48  # elements of a tensor that no machine holds, and whose size in bytes still fits 64 bits
 
 
@@ -68,6 +70,18 @@ def check_number(name: str, value: Any) -> float:
     return float(value)
 
 
+def check_multiplier(name: str, value: Any) -> float:
+    """Return a factor by which every dtype multiplies exactly."""
+    value = check_number(name, value)
+    if not 2**-16 <= value <= 2**16 or math.frexp(value)[0] != 0.5:
+        raise ValueError(f"`{name}` must be a power of two between 2**-16 and 2**16, got {value}")
+    return value
+
+
+def check_seed(seed: Any) -> int | None:
+    return None if seed is None else check_int("seed", seed)
+
+
 def check_choice(name: str, value: Any, known: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in known:
         raise ValueError(f"`{name}` must be one of {', '.join(known)}; got {shown(value)}")
@@ -114,11 +128,11 @@ def check_input(input: Any, own: Tensor, name: str = "input") -> torch.dtype:
         raise TypeError(f"`{name}` must be a torch.Tensor, got {type(input).__name__}")
     if input.device != own.device:
         raise ValueError(f"`{name}` must be on the layer's device {own.device}, got {input.device}")
-    dtype, layout = input.dtype, input.layout
+    dtype = input.dtype
     if not dtype.is_floating_point:
         raise TypeError(f"`{name}` must be real floating point, got {dtype}")
-    if layout is not torch.strided and layout is not torch.jagged:
-        raise TypeError(f"`{name}` must be a dense tensor, got layout {layout}")
+    if input.layout not in _LAYOUTS:
+        raise TypeError(f"`{name}` must be a dense tensor, got layout {input.layout}")
     kind = input.device.type
     if kind != "meta" and torch.is_autocast_enabled(kind) and torch.float64 not in (dtype, own.dtype):
         return torch.get_autocast_dtype(kind)

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 import learnable_wavelets as lw
 
-from ..kernels import _calls as kernels
+from ..kernels import _dispatch as kernels
 from ..kernels.reference import coeff_lengths
 
 

@@ -49,6 +49,9 @@ class WaveletFilter(nn.Module, ABC):
     @abstractmethod
     def filter_bank(self) -> FilterBank: ...
 
+    def forward(self):
+        return self.filter_bank
+
     @abstractmethod
     def reset_parameters(self) -> None:
         """Return to the wavelet that the filter was made from."""
@@ -101,3 +104,7 @@ def read_start(wavelet: WaveletLike, taps: int | None = None) -> Start:
     if not all(bool(f.isfinite().all()) for f in bank):
         raise ValueError(f"`wavelet` must have finite filters, got {label} with infinite or NaN taps")
     return Start(bank, label, rounding(given.dec_lo.dtype))
+
+
+def copy_into(parameter, values):
+    parameter.copy_(values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ..kernels import _calls as kernels
+from ..kernels import _dispatch as kernels
 from ._bank import WaveletLike
 from ._check import bank_for, check_axis, check_mode, check_signal, full_precision
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ..kernels import _calls as kernels
+from ..kernels import _dispatch as kernels
 from ._arguments import check_flag
 from ._check import check_axis, check_signal, full_precision
 

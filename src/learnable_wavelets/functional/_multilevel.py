@@ -9,7 +9,7 @@ from math import ceil, log2
 import torch
 from torch import Tensor
 
-from ..kernels import _calls as kernels
+from ..kernels import _dispatch as kernels
 from ._arguments import check_int
 from ._bank import WaveletLike
 from ._check import bank_for, check_axis, check_mode, check_signal, full_precision

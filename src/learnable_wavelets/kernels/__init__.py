@@ -1,4 +1,4 @@
-"""The transforms by device: readable references, C for the CPU, and the choice between them."""
+"""The transforms by device: readable references, C for the CPU, Triton for GPUs, and the choice between them."""
 
 from ._backend import available_backends as available_backends
 from ._backend import use_backend as use_backend

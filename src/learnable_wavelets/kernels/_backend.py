@@ -1,24 +1,25 @@
-"""Which code serves a call: the kernels where they can, plain torch elsewhere, or what the user forces."""
+"""Choose the code that serves a call: a kernel where one can, plain torch elsewhere, or what the user forces."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from types import ModuleType
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from . import _cpu_calls as _cpu
-from . import _triton_calls as _triton
+from . import cpu, reference, triton
 
-BACKENDS = ("reference", "cpu", "triton")
+BACKENDS: dict[str, ModuleType] = {"reference": reference, "cpu": cpu, "triton": triton}
 
-_forced: str | None = None
+_FORCED: ContextVar[str | None] = ContextVar("learnable_wavelets_backend", default=None)
 
 
 def available_backends() -> tuple[str, ...]:
-    """The backends that work here.
+    """Return the names of the back ends that work here.
 
     `reference` (plain torch) always does, `cpu` if the C extension was built, `triton` if Triton is installed and there
     is a CUDA device (or `TRITON_INTERPRET=1` was set before the start: Triton's interpreter, slow, for tests).
@@ -28,30 +29,24 @@ def available_backends() -> tuple[str, ...]:
         >>> "reference" in lw.kernels.available_backends()
         True
     """
-    return tuple(name for name in BACKENDS if _missing(name) is None)
-
-
-def _missing(name: str) -> str | None:
-    """Why a backend is not available, in words."""
-    if name == "cpu":
-        return None if _cpu.AVAILABLE else "the extension was not built"
-    return _triton.obstacle() if name == "triton" else None
+    return tuple(name for name, backend in BACKENDS.items() if backend.missing() is None)
 
 
 @contextmanager
 def use_backend(name: str) -> Iterator[None]:
-    """Within the block, every transform and layer runs on this backend, or raises: nothing falls back silently.
+    """Run every transform and layer of the block on this back end, or raise: nothing falls back silently.
 
-    Without it, each call takes a kernel where one serves it and plain torch elsewhere: so under `torch.func` transforms
-    and forward-mode differentiation, which no kernel serves. Second derivatives run in plain torch, forced or not.
-    Compiled models keep the backend they were compiled with.
+    Holds for the thread or asyncio task that enters the block, and for no other. Without it, each call takes a kernel
+    where one serves it and plain torch elsewhere: under `torch.func` transforms and forward-mode differentiation, which
+    no kernel serves. Second derivatives run in plain torch, forced or not. Compiled models keep the back end that they
+    were compiled with.
 
     Args:
         name: one of `available_backends()`.
 
     Raises:
         ValueError: unknown name.
-        RuntimeError: the backend is not available here; and at the call, if the backend does not serve it.
+        RuntimeError: the back end is not available here; and at the call, if the back end does not serve it.
 
     Examples:
         >>> import torch, learnable_wavelets as lw
@@ -59,51 +54,58 @@ def use_backend(name: str) -> Iterator[None]:
         ...     lw.functional.fwht(torch.ones(4)).tolist()
         [2.0, 0.0, 0.0, 0.0]
     """
-    global _forced
-    if name not in BACKENDS:
+    if not isinstance(name, str) or name not in BACKENDS:
         raise ValueError(f"`name` must be one of {', '.join(BACKENDS)}; got {name!r}")
-    missing = _missing(name)
+    missing = BACKENDS[name].missing()
     if missing is not None:
-        raise RuntimeError(f"backend {name!r} is not available here: {missing}")
-    before, _forced = _forced, name
+        raise RuntimeError(f"back end {name!r} is not available here: {missing}")
+    token = _FORCED.set(name)
     try:
         yield
     finally:
-        _forced = before
+        _FORCED.reset(token)
 
 
-def served_by_kernel(x: Tensor, mode: str, fits: bool = True) -> bool:
-    """Whether the call goes to an operator; else it goes to the reference.
+def forced_backend() -> str | None:
+    """Return the name that `use_backend` holds for this thread or task."""
+    return _FORCED.get()
 
-    Args:
-        x: the data; its device and dtype decide.
-        mode: `hadamard` or a signal extension.
-        fits: the kernel takes these sizes.
+
+# Dynamo does not trace context variables: it takes the value at compile time. `torch.compiler.assume_constant_result`
+# sets this attribute too, but imports all of dynamo, half of our import time.
+forced_backend._dynamo_marked_constant = True  # type: ignore[attr-defined]
+
+
+def choose(x: Tensor, mode: str, fits: bool = True) -> ModuleType:
+    """Return the back end for data like x, a signal extension mode and sizes that `fits` says a kernel takes.
+
+    Raises:
+        RuntimeError: the forced back end does not serve the call.
     """
-    if _forced == "reference":
-        return False
-    obstacle = _obstacle(x, mode, fits)
-    if _forced is not None and obstacle is not None:
-        raise RuntimeError(f"backend {_forced!r} does not serve this call: {obstacle}")
-    return obstacle is None
+    forced = forced_backend()
+    name = forced or ("triton" if x.is_cuda else "cpu")
+    backend = BACKENDS[name]
+    if backend is reference:
+        return reference
+    obstacle = _obstacle(backend, x, mode, fits)
+    if obstacle is None:
+        return backend
+    if forced is not None:
+        raise RuntimeError(f"back end {forced!r} does not serve this call: {obstacle}")
+    return reference
 
 
-def kernel_for(x: Tensor) -> str:
-    """The backend whose kernels x would go to: the forced one, or that of its device."""
-    return _forced or ("triton" if x.is_cuda else "cpu")
-
-
-def _obstacle(x: Tensor, mode: str, fits: bool) -> str | None:
-    name = kernel_for(x)
-    missing = _missing(name)
+def _obstacle(backend: ModuleType, x: Tensor, mode: str, fits: bool) -> str | None:
+    """Return why a kernel does not serve the call, or `None`."""
+    missing: str | None = backend.missing()
+    modes, dtypes, devices = backend.SUPPORTS
     if missing is not None:
         return missing
-    kernels = _triton if name == "triton" else _cpu
-    if x.device.type not in (_triton.DEVICES if name == "triton" else ("cpu",)):
+    if x.device.type not in devices:
         return f"the data is on {x.device}"
-    if x.dtype not in kernels.DTYPES:
+    if x.dtype not in dtypes:
         return f"the dtype is {x.dtype}"
-    if mode not in kernels.MODES or not fits:
+    if mode not in modes or not fits:
         return f"no kernel for mode {mode!r} at these sizes"
     if torch._C._are_functorch_transforms_active():
         return "a torch.func transform is active"

@@ -11,9 +11,9 @@ from torch import Tensor
 class Layout(NamedTuple):
     """Square blocks of width `n` between `in_features` inputs and `out_features` outputs.
 
-    Wide (`reduce` false): every block reads the whole input, zero-padded to n; their outputs are concatenated.
-    Narrow (`reduce` true): the input, zero-padded, is dealt out to the blocks; their outputs are summed.
-    Either way surplus outputs are wrapped round and added (`wrap`), or cut off.
+    Wide (`sum_blocks` false): every block reads the whole input, zero-padded to n; their outputs are concatenated.
+    Narrow (`sum_blocks` true): the input, zero-padded, is dealt out to the blocks; their outputs are summed.
+    Either way surplus outputs are wrapped round and added (`wrap_outputs`), or cut off.
 
     Why not cut always: a wavelet synthesis is local, so the first few outputs of a wide one see only a few
     coefficients, and most of the layer would have no effect. `docs/theory.md` has the measurement.
@@ -23,35 +23,35 @@ class Layout(NamedTuple):
     out_features: int
     n: int
     blocks: int
-    reduce: bool
-    wrap: bool
+    sum_blocks: bool
+    wrap_outputs: bool
 
     @property
     def diag_in_shape(self) -> tuple[int, ...]:
         """Shape of B: each input once, or once for each block that reads it."""
-        return (self.in_features,) if self.reduce else (self.blocks, self.in_features)
+        return (self.in_features,) if self.sum_blocks else (self.blocks, self.in_features)
 
     @property
-    def made(self) -> int:
+    def raw_outputs(self) -> int:
         """Number of outputs before surplus is wrapped or cut."""
-        return self.n if self.reduce else self.blocks * self.n
+        return self.n if self.sum_blocks else self.blocks * self.n
 
     def contributions(self) -> Tensor:
         """How many block outputs are added up in each output, `(out_features,)`; the sum over blocks not counted.
 
         On the CPU, in float64, whatever the default device and dtype are.
         """
-        whole, rest = divmod(self.made, self.out_features) if self.wrap else (1, 0)
+        whole, rest = divmod(self.raw_outputs, self.out_features) if self.wrap_outputs else (1, 0)
         counts = torch.full((self.out_features,), float(whole), device="cpu", dtype=torch.float64)
         counts[:rest] += 1
         return counts
 
 
-def wide_blocks(in_features: int, out_features: int, n: int, *, wrap: bool) -> Layout:
+def wide_blocks(in_features: int, out_features: int, n: int, *, wrap_outputs: bool) -> Layout:
     """Blocks of width n >= in_features, as many as the outputs need."""
-    return Layout(in_features, out_features, n, -(-out_features // n), reduce=False, wrap=wrap)
+    return Layout(in_features, out_features, n, -(-out_features // n), sum_blocks=False, wrap_outputs=wrap_outputs)
 
 
-def narrow_blocks(in_features: int, out_features: int, n: int, *, wrap: bool) -> Layout:
+def narrow_blocks(in_features: int, out_features: int, n: int, *, wrap_outputs: bool) -> Layout:
     """Blocks of width n, about out_features, as many as the inputs need."""
-    return Layout(in_features, out_features, n, -(-in_features // n), reduce=True, wrap=wrap)
+    return Layout(in_features, out_features, n, -(-in_features // n), sum_blocks=True, wrap_outputs=wrap_outputs)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..functional._arguments import check_dtype, check_flag
-from ..kernels import _calls as kernels
+from .._checks import check_dropout, check_dtype, check_flag, check_size
 from ..kernels._layout import wide_blocks
-from ._layer import Banks, SandwichLayer, check_dropout, check_size
+from ..kernels._sandwich import HADAMARD, Transform
+from ._layer import LR_MULTIPLIER, Banks, SandwichLayer
 
 
 class Fastfood(SandwichLayer):
     r"""A drop-in for `nn.Linear` with O(n) parameters: $y = S H G P H B\, x + \text{bias}$.
 
-    B, G and S are diagonals, P is a fixed random permutation and H the orthonormal Walsh-Hadamard matrix of n, the
+    B, G and S are diagonals, P is a fixed permutation that follows from `seed`, and H the orthonormal Walsh-Hadamard matrix of n, the
     power of two at or above `in_features`; the input is zero-padded to n, and `ceil(out_features / n)` blocks with
     their own diagonals and permutations are concatenated and cut to `out_features`.
 
@@ -24,22 +24,25 @@ class Fastfood(SandwichLayer):
         bias: learn an additive bias.
         device: where the parameters live.
         dtype: their dtype.
-        adaptive: learn the diagonals (Deep Fried Convnets). Else they are random and fixed, buffers (Fastfood): the
-            layer then approximates a dense Gaussian matrix with entries N(0, 1 / in_features).
-        dropout: probability of zeroing an entry of the three diagonals, one mask per call.
+        adaptive: learn the diagonals (Deep Fried Convnets). Else they are random parameters that need no gradient
+            (Fastfood): the layer then approximates a dense Gaussian matrix with entries N(0, 1 / in_features).
+        dropout: probability of zeroing an entry of the three diagonals, one mask a call.
+        seed: P follows from it; `None` for P = I.
+        lr_multiplier: a power of two, the factor between the stored and the effective diagonals: for Adam, times the
+            learning rate of the diagonals. The default lets a swapped layer learn at the rate of `nn.Linear`.
 
     Shape:
         `(..., in_features)` to `(..., out_features)`, any leading dimensions.
 
     Attributes:
-        diag_in: B, `(blocks, in_features)`.
-        diag_mid: G, `(blocks, n)`.
-        diag_out: S, `(out_features,)`.
-        permutation: P as indices, a buffer `(blocks, n)`, saved in the state.
+        diag_in: B divided by `lr_multiplier`, `(blocks, in_features)`.
+        diag_mid: G, likewise, `(blocks, n)`.
+        diag_out: S, likewise, `(out_features,)`.
+        permutation: P as indices `(blocks, n)`, a copy; not part of the state.
         bias: `(out_features,)`, or `None`.
 
     Raises:
-        ValueError: sizes below 1, dropout outside [0, 1).
+        ValueError: sizes below 1, dropout outside [0, 1), an `lr_multiplier` that is no power of two.
         TypeError: sizes that are no int, a `bias` or `adaptive` that is no bool, a dtype that is not real floating
             point.
 
@@ -50,7 +53,7 @@ class Fastfood(SandwichLayer):
         (torch.Size([8, 1024]), 3048)
 
     Notes:
-        With `P = I` and diagonals of ones the layer is the identity, for H is its own inverse. A square layer starts as
+        With `seed=None` and diagonals of ones the layer is the identity, for H is its own inverse. A square layer starts as
         an orthogonal matrix if its width is a power of two; padded, its singular values spread down to nearly 0. The
         papers leave H unnormalised and divide by $\sigma\sqrt n$; here the start of `diag_out` holds every scale.
 
@@ -69,25 +72,31 @@ class Fastfood(SandwichLayer):
         *,
         adaptive: bool = True,
         dropout: float = 0.0,
+        seed: int | None = 0,
+        lr_multiplier: float = LR_MULTIPLIER,
     ) -> None:
         in_features, out_features = check_size("in_features", in_features), check_size("out_features", out_features)
-        bias, adaptive = check_flag("bias", bias), check_flag("adaptive", adaptive)
-        check_dtype(dtype)
-        dropout = check_dropout(dropout)
+        adaptive = check_flag("adaptive", adaptive)
         n = 1 << (in_features - 1).bit_length()
         # cut, not wrapped: every output of a Hadamard matrix sees every coefficient already
-        layout = wide_blocks(in_features, out_features, n, wrap=False)
-        super().__init__(layout, n, bias=bias, dropout=dropout, trainable=adaptive, device=device, dtype=dtype)
+        super().__init__(
+            wide_blocks(in_features, out_features, n, wrap_outputs=False), n, bias=check_flag("bias", bias),
+            dropout=check_dropout(dropout), seed=seed, lr_multiplier=lr_multiplier, trainable=adaptive,
+            device=device, dtype=check_dtype(dtype),
+        )  # fmt: skip
         self.adaptive = adaptive
-        self.reset_parameters()
+        self._reset_diagonals(self._default_start)
+
+    @property
+    def _default_start(self) -> str:
+        return "signs" if self.adaptive else "gaussian"
 
     def reset_parameters(self, start: str | None = None) -> None:
-        """As for every sandwich; the default is `ones` for an adaptive layer and `gaussian` for a fixed one."""
-        default = "ones" if self.adaptive else "gaussian"
-        super().reset_parameters(default if start is None else start)
+        """Start again as every sandwich; the default is `signs` for an adaptive layer and `gaussian` for a fixed one."""
+        super().reset_parameters(self._default_start if start is None else start)
 
-    def _transform(self, x: Tensor, banks: Banks | None = None) -> tuple[kernels.Bank, str, int]:
-        return (None, None, None, None), "hadamard", 0
+    def _transform(self, like: Tensor, banks: Banks | None = None) -> Transform:
+        return HADAMARD
 
     def extra_repr(self) -> str:
         return super().extra_repr() + ("" if self.adaptive else ", adaptive=False")

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..functional._arguments import check_flag
-from ._bind import Once
+from .._checks import check_flag
+from ._fuse import SequenceContext
 from ._linear import WaveletLinear
 from ._recurrent import Cell, Gated, Inputs, LayerFactory, State, Step
 from ._sequence import Recurrent
@@ -19,9 +19,9 @@ class _GRUStep(Gated):
     GATES = ("reset", "update", "state")
     reset_after: bool
 
-    def _step(self, suffix: str, once: Once) -> Step:
+    def _step(self, suffix: str, context: SequenceContext) -> Step:
         if self.reset_after:
-            products = self._products(suffix, self.GATES, once)
+            products = self._products(suffix, self.GATES, context)
 
             def step(inputs: Inputs, states: State) -> State:
                 (h,) = states
@@ -32,7 +32,7 @@ class _GRUStep(Gated):
 
             return step
 
-        gates, candidate = (self._products(suffix, names, once) for names in (self.GATES[:2], self.GATES[2:]))
+        gates, candidate = (self._products(suffix, names, context) for names in (self.GATES[:2], self.GATES[2:]))
 
         def published_step(inputs: Inputs, states: State) -> State:
             (h,) = states

@@ -1,52 +1,56 @@
-"""What the two layers have in common: parameters, state, checks, the contract of `nn.Linear`."""
+"""The base of the two layers: parameters, start, state, the contract of `nn.Linear`."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout
 
-from ..filters._base import held
-from ..functional._arguments import check_int
+from .._checks import check_choice, check_input, check_multiplier, check_seed
+from ..filters._base import copy_into
 from ..functional._bank import FilterBank
-from ..functional._check import HALF_TYPES, compute_dtype
-from ..functional._multilevel import without_effect
-from ..kernels import _calls as kernels
+from ..kernels import _dispatch as kernels
 from ..kernels._layout import Layout
-from ._state import contents, misfits, permutation_problem, put_back, replace
+from ..kernels._precision import compute_dtype
+from ..kernels._sandwich import Sandwich, Transform
+from ._nested import apply_to_rows
+from ._permutation import shared_permutation
 
-STARTS = ("ones", "signs", "gaussian")
+STARTS = ("signs", "ones", "gaussian")
+LR_MULTIPLIER = 4.0  # the default; `docs/theory.md#rate` has the measurement
 
-Banks = dict[nn.Module, FilterBank]  # made already, by the module that makes them
-
-
-class Operands(NamedTuple):
-    """The arguments of `kernels.sandwich` after x."""
-
-    diag_in: Tensor
-    permutation: Tensor
-    diag_mid: Tensor
-    diag_out: Tensor
-    bias: Tensor | None
-    bank: kernels.Bank
-    layout: Layout
-    mode: str
-    level: int
+Banks = dict[nn.Module, FilterBank]  # read already, by the module that holds them
+Diagonals = tuple[Tensor, Tensor, Tensor]
 
 
 class SandwichLayer(nn.Module, ABC):
-    """Base of `WaveletLinear` and `Fastfood`; subclasses give the layout and the two transforms."""
+    r"""Base of `WaveletLinear` and `Fastfood`: $y = S\, W^{-1}\, G\, P\, W\, B\, x + \text{bias}$.
 
-    permutation: Tensor
+    Subclasses choose the layout of the square blocks and the pair of transforms. The diagonals are stored divided by
+    `lr_multiplier`, which the product puts back as one factor: for an optimiser like Adam their rate is that much
+    higher, with every other number unchanged.
+
+    Attributes:
+        diag_in: the stored diagonal of B, `(in_features,)` or `(blocks, in_features)`.
+        diag_mid: the stored diagonal of G, `(blocks, m)`.
+        diag_out: the stored diagonal of S, `(out_features,)`.
+        bias: `(out_features,)`, or `None`.
+        seed: P follows from it; `None` for P = I.
+        lr_multiplier: the factor between stored and effective diagonals.
+        dropout: probability of zeroing an entry of the diagonals.
+    """
+
     diag_in: Tensor
     diag_mid: Tensor
     diag_out: Tensor
+    bias: Tensor | None
+
+    _CONFIGURATION: tuple[str, ...] = ("seed", "lr_multiplier")  # checked when a state is loaded
 
     def __init__(
         self,
@@ -55,6 +59,8 @@ class SandwichLayer(nn.Module, ABC):
         *,
         bias: bool,
         dropout: float,
+        seed: int | None,
+        lr_multiplier: float,
         trainable: bool,
         device: torch.device | str | None,
         dtype: torch.dtype | None,
@@ -62,182 +68,164 @@ class SandwichLayer(nn.Module, ABC):
         super().__init__()
         self.in_features, self.out_features = layout.in_features, layout.out_features
         self.dropout = dropout
-        self._layout = layout
+        self.seed = check_seed(seed)
+        self.lr_multiplier = check_multiplier("lr_multiplier", lr_multiplier)
+        self._layout, self._scale = layout, self.lr_multiplier**3
         shape = (layout.blocks, coefficients)
         for name, size in (("diag_in", layout.diag_in_shape), ("diag_mid", shape), ("diag_out", (self.out_features,))):
             values = torch.empty(size, device=device, dtype=dtype)
-            if trainable:
-                self.register_parameter(name, nn.Parameter(values))
-            else:
-                self.register_buffer(name, values)
-        self.register_buffer("permutation", torch.empty(shape, device=device, dtype=torch.int64))
-        self.bias = nn.Parameter(torch.empty(self.out_features, device=device, dtype=dtype)) if bias else None
+            self.register_parameter(name, nn.Parameter(values, requires_grad=trainable))
+        values = torch.empty(self.out_features, device=device, dtype=dtype) if bias else None
+        self.register_parameter("bias", None if values is None else nn.Parameter(values))
+        self._permutation = shared_permutation(self.seed, *shape)
+        self._permutation.prepare(self.diag_mid.device)
 
     @abstractmethod
-    def _transform(self, x: Tensor, banks: Banks | None = None) -> tuple[kernels.Bank, str, int]:
-        """The filters in the dtype in which x is computed (none for Hadamard), the mode and the level."""
+    def _transform(self, like: Tensor, banks: Banks | None = None) -> Transform:
+        """Return the pair of transforms for data like a tensor; filters in the dtype in which it is computed."""
 
     def _shares_transform(self, other: SandwichLayer) -> bool:
-        """Whether `_transform` of the two is the same, filter bank included."""
+        """Return whether the two layers have the same pair of transforms, filter bank included."""
         return type(self) is type(other)
 
     def _gains(self) -> tuple[float, float]:
-        """Mean square of the coefficients of N(0, 1) inputs, and of the samples made from N(0, 1) coefficients.
+        """Return the mean square of the coefficients of N(0, 1) inputs, and of the samples of N(0, 1) coefficients.
 
         These are those of an orthonormal transform: the energy of the inputs spreads over all coefficients.
         """
-        readers = 1 if self._layout.reduce else self._layout.blocks
+        readers = 1 if self._layout.sum_blocks else self._layout.blocks
         return readers * self.in_features / self.diag_mid.numel(), 1.0
 
-    @torch.no_grad()
-    def reset_parameters(self, start: str = "ones") -> None:
-        """Draw a new permutation and start the diagonals again; the wavelet filters are not touched.
+    def reset_parameters(self, start: str = "signs") -> None:
+        """Start the diagonals, the bias and a filter that the layer made itself again; a shared filter stays.
 
-        All starts give outputs of variance 1 for N(0, 1) inputs, whatever the shape, and `nn.Linear`'s bias.
+        All starts give outputs of variance 1 for N(0, 1) inputs, whatever the shape, and the bias of `nn.Linear`.
 
         Args:
-            start: `ones`: with an orthonormal bank a random-looking orthogonal matrix, the best start measured.
-                `signs`: random signs in place of the ones. `gaussian`: signs, N(0, 1) and the matching scales of
-                Le, Sarlos and Smola: a stand-in for a dense Gaussian matrix.
+            start: `signs`: ones, and random signs on `diag_out`: with an orthonormal bank a random-looking orthogonal
+                matrix, and layers of one shape differ. `ones`: no signs; layers of one shape and seed start equal, and
+                in a sum stay so. `gaussian`: signs, N(0, 1) and the matching scales of Le, Sarlos and Smola: a stand-in
+                for a dense Gaussian matrix.
 
         Raises:
             ValueError: unknown `start`.
         """
-        if start not in STARTS:
-            raise ValueError(f"`start` must be one of {', '.join(STARTS)}; got {start!r}")
-        if self.permutation.is_meta:
+        self._reset_diagonals(check_choice("start", start, STARTS))
+
+    @torch.no_grad()
+    def _reset_diagonals(self, start: str) -> None:
+        if self.diag_mid.is_meta:
             return  # nothing to fill
-        for row in self.permutation:
-            torch.randperm(row.shape[0], out=row, device=row.device)
-        for diagonal in (self.diag_in, self.diag_mid):
-            diagonal.fill_(1) if start == "ones" else _random_signs_(diagonal)
+        layout = self._layout
+        diag_in, diag_mid, diag_out = (
+            torch.ones(d.shape, dtype=d.dtype, device=d.device) for d in (self.diag_in, self.diag_mid, self.diag_out)
+        )
         if start == "gaussian":
-            self.diag_mid.normal_()
-        summed = self._layout.contributions() * (self._layout.blocks if self._layout.reduce else 1)
-        self.diag_out.copy_((math.prod(self._gains()) * summed).rsqrt())
-        if start == "gaussian":
-            self.diag_out.mul_(_row_lengths(self.diag_mid, self._layout))
+            random_signs_(diag_in)
+            diag_mid.normal_()
+            diag_out.copy_(_row_lengths(diag_mid, layout))
+        elif start == "signs":
+            random_signs_(diag_out)
+        summed = layout.contributions() * (layout.blocks if layout.sum_blocks else 1)
+        diag_out.mul_((math.prod(self._gains()) * summed).rsqrt().to(diag_out))
+        for parameter, values in ((self.diag_in, diag_in), (self.diag_mid, diag_mid), (self.diag_out, diag_out)):
+            copy_into(parameter, values / self.lr_multiplier)
         if self.bias is not None:
             bound = self.in_features**-0.5
-            self.bias.uniform_(-bound, bound)
+            copy_into(self.bias, torch.empty_like(diag_out).uniform_(-bound, bound))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """`(..., in_features)` to `(..., out_features)`."""
-        diagonals = self._drawn_diagonals()
-        out_dtype = self._check_input(x, diagonals[2])
-        if x.dtype not in (out_dtype, diagonals[2].dtype):  # under autocast; its range may be neither's
-            x = x.to(diagonals[2].dtype)
-        y = self._compute(x, diagonals, held(self, "bias"))
+    def forward(self, input: Tensor) -> Tensor:
+        """Return `(..., out_features)` for `(..., in_features)`."""
+        *diagonals, bias = self._read()
+        own = diagonals[2]
+        out_dtype = check_input(input, own)
+        if input.is_nested:
+            return apply_to_rows(self, input)
+        if input.dim() == 0 or input.shape[-1] != self.in_features:
+            raise ValueError(f"`input` must have a last dimension of {self.in_features}, got shape {tuple(input.shape)}")
+        if input.dtype not in (out_dtype, own.dtype):  # under autocast; its range may be neither's
+            input = input.to(own.dtype)
+        y = kernels.sandwich(input, self._operands(input, *diagonals, bias, self._transform(input)))
         return y if y.dtype == out_dtype else y.to(out_dtype)
 
+    def diagonals(self) -> Diagonals:
+        """Return the effective diagonals of B, G and S: the stored ones times `lr_multiplier`."""
+        return self.diag_in * self.lr_multiplier, self.diag_mid * self.lr_multiplier, self.diag_out * self.lr_multiplier
+
+    @property
+    def permutation(self) -> Tensor:
+        """P as indices `(blocks, m)`, a copy: coefficient i of the result is number `permutation[i]`."""
+        return self._permutation.on(self.diag_mid.device).clone()
+
     def to_dense(self) -> Tensor:
-        """The matrix `(out_features, in_features)` that the layer applies before the bias; dropout is left out."""
-        diagonals = (self.diag_in, self.diag_mid, self.diag_out)
-        dtype = self.diag_out.dtype
-        eye = torch.eye(self.in_features, device=self.diag_out.device, dtype=compute_dtype(dtype))
-        return self._compute(eye, diagonals, None).T.to(dtype)
+        """Return the matrix `(out_features, in_features)` that the layer applies before the bias, without dropout."""
+        dtype, device = self.diag_out.dtype, self.diag_out.device
+        eye = torch.eye(self.in_features, device=device, dtype=compute_dtype(dtype))
+        operands = self._operands(eye, self.diag_in, self.diag_mid, self.diag_out, None, self._transform(eye))
+        return kernels.sandwich(eye, operands).T.to(dtype)
 
-    def _drawn_diagonals(self) -> tuple[Tensor, Tensor, Tensor]:
-        """B, G and S under dropout: one mask per call for the whole batch, as published."""
-        diagonals = (held(self, "diag_in"), held(self, "diag_mid"), held(self, "diag_out"))
+    def _read(self) -> tuple[Any, Any, Any, Any]:
+        """Return B, G and S under dropout, one mask a call for the whole batch as published, and the bias."""
+        own = self._parameters
+        try:  # `nn.Module` finds parameters last, and a call for one row takes 15 us
+            diag_in, diag_mid, diag_out, bias = own["diag_in"], own["diag_mid"], own["diag_out"], own["bias"]
+        except KeyError:  # pruned, parametrised, or a replica of DataParallel
+            diag_in, diag_mid, diag_out, bias = self.diag_in, self.diag_mid, self.diag_out, self.bias
         if self.training and self.dropout:
-            return tuple(dropout(d, self.dropout) for d in diagonals)  # type: ignore[return-value]
-        return diagonals
-
-    def _compute(self, x: Tensor, diagonals: tuple[Tensor, Tensor, Tensor], bias: Tensor | None) -> Tensor:
-        return kernels.sandwich(x, *self._operands(x, diagonals, bias))
+            diag_in, diag_mid, diag_out = (dropout(d, self.dropout) for d in (diag_in, diag_mid, diag_out))
+        return diag_in, diag_mid, diag_out, bias
 
     def _operands(
-        self, x: Tensor, diagonals: tuple[Tensor, Tensor, Tensor], bias: Tensor | None, banks: Banks | None = None
-    ) -> Operands:
-        """What `kernels.sandwich` takes beside an x like this one; the filter bank is made here, if not in `banks`."""
-        diag_in, diag_mid, diag_out = diagonals
-        if diag_out.dtype in HALF_TYPES:
-            diag_in, diag_mid, diag_out = (d.float() for d in diagonals)
+        self, like: Tensor, diag_in: Any, diag_mid: Any, diag_out: Any, bias: Any, transform: Transform
+    ) -> Sandwich:
+        """Collect the operands of `kernels.sandwich` for data like a tensor."""
+        if diag_out.dtype.itemsize < 4:
+            diag_in, diag_mid, diag_out = diag_in.float(), diag_mid.float(), diag_out.float()
             bias = None if bias is None else bias.float()
-        bank, mode, level = self._transform(x, banks)
-        if level == 0 and bank[0] is not None:  # a wavelet transform without a scale
-            diag_mid = without_effect(diag_mid, *(f for f in bank if f is not None))
-        return Operands(diag_in, self.permutation, diag_mid, diag_out, bias, bank, self._layout, mode, level)
+        permutation = self._permutation.on(like.device)
+        return Sandwich(diag_in, permutation, diag_mid, diag_out, bias, transform, self._layout, self._scale)
 
-    def _check_input(self, x: Tensor, own: Tensor) -> torch.dtype:
-        """The dtype of the output, or the error that says what is wrong with x beside the parameter `own`."""
-        if not isinstance(x, Tensor):
-            raise TypeError(f"`x` must be a torch.Tensor, got {type(x).__name__}")
-        if x.dim() == 0 or x.shape[-1] != self.in_features:
-            raise ValueError(f"`x` must have a last dimension of {self.in_features}, got shape {tuple(x.shape)}")
-        if x.device != own.device:
-            raise ValueError(f"`x` must be on the layer's device {own.device}, got {x.device}")
-        if not x.is_floating_point():
-            raise TypeError(f"`x` must be real floating point, got {x.dtype}")
-        if x.layout != torch.strided:
-            raise TypeError(f"`x` must be a dense tensor, got layout {x.layout}")
-        kind = x.device.type
-        if kind != "meta" and torch.is_autocast_enabled(kind) and torch.float64 not in (x.dtype, own.dtype):
-            return torch.get_autocast_dtype(kind)
-        if x.dtype != own.dtype:
-            raise TypeError(f"`x` must have the layer's dtype {own.dtype}, got {x.dtype}")
-        return x.dtype
+    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Any:
+        super()._apply(fn, recurse)
+        self._permutation.prepare(self.diag_mid.device)
+        return self
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
-        """As for every module, but all or nothing: a checkpoint that does not fit leaves the layer as it was.
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        metadata = getattr(destination, "_metadata", None)
+        if metadata is not None:
+            metadata.setdefault(prefix[:-1], {}).update(self._configuration())
 
-        Loaded as part of a model, the layer refuses entries that do not fit as a whole too; that entries are missing
-        or too many torch tells only after it has loaded the others, as for every module.
-        """
-        before = [contents(module) for module in self.modules()]
-        try:
-            return super().load_state_dict(state_dict, strict, assign)
-        except BaseException:
-            for part in before:
-                put_back(part)
-            raise
-
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, metadata: Any, *args: Any) -> None:
-        key, problems = f"{prefix}permutation", args[-1]
-        assign = bool(metadata.get("assign_to_params_buffers", False))
-        own = self.state_dict(prefix=prefix, keep_vars=True)
-        before, count, seen = contents(self), len(problems), key in state_dict
-        problems.extend(misfits(own, state_dict, key, assign))
-        if len(problems) > count:
-            replace(state_dict, own)  # or torch would tell of it once more
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, metadata: Any, *args: Any) -> None:
+        own, errors = self._configuration(), args[-1]
+        for name in own.keys() & metadata.keys():
+            if own[name] != metadata[name]:
+                where = f" of {prefix[:-1]}" if prefix else ""
+                errors.append(f"`{name}`{where} is {own[name]!r}, but the state was saved with {metadata[name]!r}.")
+                return
         super()._load_from_state_dict(state_dict, prefix, metadata, *args)
-        if not seen and key in state_dict and (wrong := permutation_problem(key, self.permutation, assign)):
-            problems.append(wrong)  # a hook has renamed it since
-        if len(problems) > count:
-            put_back(before)
-            replace(state_dict, own)
+
+    def _configuration(self) -> dict[str, Any]:
+        """Return the arguments that decide the function of a state, but are not in its keys."""
+        return {name: getattr(self, name) for name in self._CONFIGURATION}
 
     def extra_repr(self) -> str:
         text = f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
-        return text + (f", dropout={self.dropout}" if self.dropout else "")
+        shown = {"dropout": 0.0, "seed": 0, "lr_multiplier": LR_MULTIPLIER}
+        changed = {name: getattr(self, name) for name, default in shown.items() if getattr(self, name) != default}
+        return text + "".join(f", {name}={value}" for name, value in changed.items())
 
 
-def check_size(name: str, value: int) -> int:
-    value = check_int(name, value)
-    if value < 1:
-        raise ValueError(f"`{name}` must be at least 1, got {value}")
-    return value
-
-
-def check_dropout(value: float) -> float:
-    if not isinstance(value, (int, float, np.floating, np.integer)):
-        raise TypeError(f"`dropout` must be a number, got {type(value).__name__}")
-    if not 0 <= value < 1:
-        raise ValueError(f"`dropout` must be at least 0 and less than 1, got {value}")
-    return float(value)
-
-
-def _random_signs_(tensor: Tensor) -> Tensor:
+def random_signs_(tensor: Tensor) -> Tensor:
     return tensor.bernoulli_(0.5).mul_(2).sub_(1)
 
 
 def _row_lengths(gaussian: Tensor, layout: Layout) -> Tensor:
-    """Lengths of independent Gaussian vectors over that of the diagonal they share: Fastfood's S, one per output."""
+    """Return Fastfood's S: chi-distributed row lengths divided by the norm of the shared Gaussian diagonal."""
     dtype = compute_dtype(gaussian.dtype)
     freedom = torch.full((layout.out_features,), gaussian.shape[-1], device=gaussian.device, dtype=dtype)
     lengths: Tensor = torch.distributions.Chi2(freedom).sample().sqrt()
     shared = gaussian.to(dtype).norm(dim=-1)
-    several = layout.wrap or layout.reduce  # outputs of several blocks add up
+    several = layout.wrap_outputs or layout.sum_blocks  # outputs of several blocks add up
     shared = shared.square().mean().sqrt() if several else shared.repeat_interleave(layout.n)[: layout.out_features]
     return lengths.div(shared).to(gaussian.dtype)

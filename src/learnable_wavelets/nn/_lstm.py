@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ._bind import Once
+from ._fuse import SequenceContext
 from ._linear import WaveletLinear
 from ._recurrent import Cell, Gated, Inputs, LayerFactory, State, Step
 from ._sequence import Recurrent
@@ -18,8 +18,8 @@ class _LSTMStep(Gated):
     GATES = ("input", "forget", "cell", "output")
     STATES = 2
 
-    def _step(self, suffix: str, once: Once) -> Step:
-        products = self._products(suffix, self.GATES, once)
+    def _step(self, suffix: str, context: SequenceContext) -> Step:
+        products = self._products(suffix, self.GATES, context)
 
         def step(inputs: Inputs, states: State) -> State:
             h, c = states

@@ -10,9 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from ..functional._arguments import check_dtype, check_flag
-from ._bind import Once, bind_together
-from ._layer import check_size
+from .._checks import check_dtype, check_flag, check_input, check_size
+from ._fuse import SequenceContext, fuse
 
 LayerFactory = Callable[..., nn.Module]
 State = tuple[Tensor, ...]
@@ -25,7 +24,7 @@ class Gated(nn.Module, ABC):
 
     GATES: ClassVar[tuple[str, ...]]
     STATES: ClassVar[int] = 1
-    _FIRST: ClassVar[str]
+    _OWN_PARAMETER: ClassVar[str]
 
     def __init__(
         self,
@@ -85,19 +84,19 @@ class Gated(nn.Module, ABC):
             parameter.uniform_(-bound, bound)
 
     @abstractmethod
-    def _step(self, suffix: str, once: Once) -> Step:
+    def _step(self, suffix: str, context: SequenceContext) -> Step:
         """The step of a cell as a function, with filters and dropout masks as they are now."""
 
     @property
     def _own(self) -> Tensor:
-        """The parameter that decides device and dtype; by name, for the replicas of DataParallel list none."""
-        return getattr(self, self._FIRST)  # type: ignore[no-any-return]
+        """The parameter whose device and dtype inputs must match, by name: DataParallel replicas list no parameters."""
+        return getattr(self, self._OWN_PARAMETER)  # type: ignore[no-any-return]
 
     def _input_weights(self, suffix: str) -> tuple[Tensor, Tensor | None]:
         """The input matrices of all gates, one below the other, and their biases."""
         return getattr(self, "weight_ih" + suffix), getattr(self, "bias_ih" + suffix)
 
-    def _products(self, suffix: str, gates: tuple[str, ...], once: Once) -> Callable[[Tensor], list[Tensor]]:
+    def _products(self, suffix: str, gates: tuple[str, ...], context: SequenceContext) -> Callable[[Tensor], list[Tensor]]:
         """A function of h: its products with the recurrent matrices of these gates, in their order."""
         parts: list[tuple[list[int], Callable[[Tensor], Tensor]]] = []
         dense = [index for index, gate in enumerate(gates) if gate in self._dense]
@@ -105,7 +104,7 @@ class Gated(nn.Module, ABC):
             parts.append((dense, self._dense_product(suffix, [gates[index] for index in dense])))
         made = [index for index, gate in enumerate(gates) if gate in self.gates]
         modules = [self.get_submodule(gates[index] + suffix) for index in made]
-        parts += [([made[i] for i in group], function) for group, function in bind_together(modules, once)]
+        parts += [([made[i] for i in group], function) for group, function in fuse(modules, context)]
 
         def products(h: Tensor) -> list[Tensor]:
             found: dict[int, Tensor] = {}
@@ -132,20 +131,6 @@ class Gated(nn.Module, ABC):
             bias = None if bias is None else bias.narrow(0, start, length)
         return lambda h: linear(h, weight, bias)
 
-    def _check_input(self, x: Tensor, name: str = "input") -> Tensor:
-        if not isinstance(x, Tensor):
-            raise TypeError(f"`{name}` must be a torch.Tensor, got {type(x).__name__}")
-        own = self._own
-        if x.device != own.device:
-            raise ValueError(f"`{name}` must be on the layer's device {own.device}, got {x.device}")
-        if not x.is_floating_point():
-            raise TypeError(f"`{name}` must be real floating point, got {x.dtype}")
-        kind = x.device.type
-        cast = kind != "meta" and torch.is_autocast_enabled(kind) and torch.float64 not in (x.dtype, own.dtype)
-        if x.dtype != own.dtype and not cast:
-            raise TypeError(f"`{name}` must have the layer's dtype {own.dtype}, got {x.dtype}")
-        return x
-
     def _read_state(self, hx: Any, shape: tuple[int, ...]) -> State:
         """The initial state as tensors of this shape; zeros for `None`."""
         own = self._own
@@ -158,7 +143,7 @@ class Gated(nn.Module, ABC):
         else:
             raise TypeError(f"`hx` must be a pair of tensors (h_0, c_0), got {type(hx).__name__}")
         for name, state in named.items():
-            self._check_input(state, name)
+            check_input(state, own, name)
             if state.shape != shape:
                 raise ValueError(f"`{name}` must have shape {shape}, got {tuple(state.shape)}")
         return tuple(state.to(own.dtype) for state in named.values())
@@ -171,7 +156,7 @@ class Gated(nn.Module, ABC):
 class Cell(Gated):
     """Base of `GRUCell` and `LSTMCell`: one step."""
 
-    _FIRST = "weight_ih"
+    _OWN_PARAMETER = "weight_ih"
 
     def __init__(
         self,
@@ -189,15 +174,16 @@ class Cell(Gated):
         self.reset_parameters()
 
     def _forward(self, input: Tensor, hx: Any) -> State:
-        x = self._check_input(input)
-        if x.dim() not in (1, 2) or x.shape[-1] != self.input_size:
+        x = input
+        check_input(x, self._own)
+        if x.is_nested or x.dim() not in (1, 2) or x.shape[-1] != self.input_size:
             expected = f"1-D (unbatched) or 2-D with a last dimension of {self.input_size}"
             raise ValueError(f"`input` must be {expected}, got shape {tuple(x.shape)}")
         state = self._read_state(hx, (*x.shape[:-1], self.hidden_size))
         weight, bias = self._input_weights("")
         # under autocast products are of a half type; added to this one, none of them makes the states so
         inputs = linear(x, weight, bias).to(weight.dtype).chunk(len(self.GATES), dim=-1)
-        return self._step("", Once(state[0], {}))(inputs, state)
+        return self._step("", SequenceContext(state[0], {}))(inputs, state)
 
 
 def check_gates(gates: Iterable[str] | None, known: tuple[str, ...]) -> tuple[str, ...]:

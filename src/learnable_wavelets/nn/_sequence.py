@@ -12,16 +12,15 @@ from torch.nn.functional import dropout as drop
 from torch.nn.functional import linear
 from torch.nn.utils.rnn import PackedSequence
 
-from ..functional._arguments import check_flag
-from ._bind import Once
-from ._layer import check_dropout, check_size
+from .._checks import check_dropout, check_flag, check_input, check_size
+from ._fuse import SequenceContext
 from ._recurrent import Gated, Inputs, LayerFactory, State, Step
 
 
 class Recurrent(Gated):
     """Base of `GRU` and `LSTM`."""
 
-    _FIRST = "weight_ih_l0"
+    _OWN_PARAMETER = "weight_ih_l0"
 
     def __init__(
         self,
@@ -54,7 +53,7 @@ class Recurrent(Gated):
         self.reset_parameters()
 
     def flatten_parameters(self) -> None:
-        """Nothing: there is no memory of cuDNN's to put in order. Torch's layers have it, and programs call it."""
+        """Do nothing. Kept for programs written for `torch.nn.GRU`."""
 
     @property
     def _directions(self) -> int:
@@ -67,8 +66,9 @@ class Recurrent(Gated):
         """Output of the last layer at every step, and the state of every layer and direction after the last."""
         if isinstance(input, PackedSequence):
             return self._forward_packed(input, hx)
-        x = self._check_input(input)
-        if x.dim() not in (2, 3) or x.shape[-1] != self.input_size:
+        x = input
+        check_input(x, self._own)
+        if x.is_nested or x.dim() not in (2, 3) or x.shape[-1] != self.input_size:
             expected = f"2-D (unbatched) or 3-D with a last dimension of {self.input_size}"
             raise ValueError(f"`input` must be {expected}, got shape {tuple(x.shape)}")
         unbatched = x.dim() == 2
@@ -84,37 +84,38 @@ class Recurrent(Gated):
         y, last = self._run(x.reshape(steps * batch, self.input_size), [batch] * steps, state)
         y = y.view(steps, batch, y.shape[-1])
         y = y.squeeze(1) if unbatched else y if time_first else y.transpose(0, 1)
-        return y, self._give_state(tuple(s.squeeze(1) for s in last) if unbatched else last)
+        return y, self._wrap_state(tuple(s.squeeze(1) for s in last) if unbatched else last)
 
     def _forward_packed(self, packed: PackedSequence, hx: Any) -> tuple[PackedSequence, Any]:
-        data, sizes, there, back = packed
-        x = self._check_input(data)
+        data, sizes, sorted_indices, unsorted_indices = packed
+        x = data
+        check_input(x, self._own)
         if x.dim() != 2 or x.shape[-1] != self.input_size:
             raise ValueError(f"`input` must hold vectors of {self.input_size} entries, got shape {tuple(x.shape)}")
         sizes_list = sizes.tolist()
         state = self._read_state(hx, (self.num_layers * self._directions, sizes_list[0], self.hidden_size))
-        if there is not None:
-            state = tuple(s.index_select(1, there) for s in state)
+        if sorted_indices is not None:
+            state = tuple(s.index_select(1, sorted_indices) for s in state)
         y, last = self._run(x, sizes_list, state)
-        if back is not None:
-            last = tuple(s.index_select(1, back) for s in last)
-        return PackedSequence(y, sizes, there, back), self._give_state(last)
+        if unsorted_indices is not None:
+            last = tuple(s.index_select(1, unsorted_indices) for s in last)
+        return PackedSequence(y, sizes, sorted_indices, unsorted_indices), self._wrap_state(last)
 
-    def _give_state(self, state: State) -> Any:
+    def _wrap_state(self, state: State) -> Any:
         return state[0] if self.STATES == 1 else state
 
     def _run(self, x: Tensor, sizes: list[int], state: State) -> tuple[Tensor, State]:
         """All layers on rows ordered by step, `sizes[t]` of them at step t; the states are `(cells, batch, hidden)`."""
         starts = list(zip(*(s.unbind() for s in state), strict=True))
         ends: list[State] = []
-        once = Once(state[0], {})
+        context = SequenceContext(state[0], {})
         for layer in range(self.num_layers):
             if layer and self.dropout and self.training:
                 x = drop(x, self.dropout)
             outputs = []
             for reverse, suffix in enumerate(self._suffixes(layer)):
                 y, end = scan(
-                    self._step(suffix, once), self._inputs(x, sizes, suffix), starts[len(ends)], reverse=bool(reverse)
+                    self._step(suffix, context), self._inputs(x, sizes, suffix), starts[len(ends)], reverse=bool(reverse)
                 )
                 outputs.append(y)
                 ends.append(end)

@@ -1,14 +1,22 @@
-"""Readable twins of the kernels in plain torch: the oracle, and the path for what the kernels do not serve."""
+"""Readable twins of the kernels in plain torch: the oracle, and the path for calls that no kernel serves."""
 
-from ._boundary import MODES as MODES
+from ..._checks import MODES, REAL_DTYPES
+from .._supports import Supports
+from ._backward import sandwich_backward as sandwich_backward
+from ._backward import wavedec_backward as wavedec_backward
+from ._backward import waverec_backward as waverec_backward
+from ._hadamard import fwht as fwht
 from ._hadamard import hadamard as hadamard
-from ._hadamard import hadamard_transform as hadamard_transform
 from ._sandwich import sandwich as sandwich
-from ._wavelet import analyse as analyse
 from ._wavelet import coeff_lengths as coeff_lengths
-from ._wavelet import synthesise as synthesise
+from ._wavelet import decompose as decompose
+from ._wavelet import reconstruct as reconstruct
+from ._wavelet import wavedec as wavedec
+from ._wavelet import waverec as waverec
 
-__all__ = [
-    "MODES", "analyse", "coeff_lengths", "hadamard", "hadamard_transform", "sandwich",
-    "synthesise",
-]  # fmt: skip
+SUPPORTS = Supports(MODES, REAL_DTYPES)
+
+
+def missing() -> str | None:
+    """Return why this back end is not available: it always is."""
+    return None

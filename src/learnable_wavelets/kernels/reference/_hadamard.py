@@ -5,12 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .._precision import compute_dtype
+
 # 64 x 64 factors: two products up to n = 4096. Larger factors cost arithmetic, smaller ones passes over memory.
 _FACTOR_BITS = 6
 
 
 def hadamard(n: int, *, device: torch.device | None = None, dtype: torch.dtype | None = None) -> Tensor:
-    """The n x n Sylvester matrix, entries +1 and -1: the sign is the parity of the bits that i and j share."""
+    """Return the n x n Sylvester matrix: entry (i, j) is +1 or -1 by the parity of the bits that i and j share."""
     i = torch.arange(n, device=device)
     shared = i[:, None] & i[None, :]
     for shift in (16, 8, 4, 2, 1):
@@ -18,10 +20,15 @@ def hadamard(n: int, *, device: torch.device | None = None, dtype: torch.dtype |
     return (1 - 2 * (shared & 1)).to(dtype or torch.get_default_dtype())
 
 
+def fwht(x: Tensor, scale: float) -> Tensor:
+    """Return `scale * x @ H_n` on the last axis, in the dtype of x; half dtypes are computed in float32."""
+    return hadamard_transform(x.to(compute_dtype(x.dtype))).mul(scale).to(x.dtype)
+
+
 def hadamard_transform(x: Tensor) -> Tensor:
-    """`x @ H_n` on the last axis, unnormalised and unchecked: H_n is a Kronecker product, each factor one product."""
+    """Return `x @ H_n` on the last axis: H_n is a Kronecker product, and each factor one matrix product."""
     n = x.shape[-1]
-    bits = n.bit_length() - 1
+    bits = int(n).bit_length() - 1
     steps = max(1, -(-bits // _FACTOR_BITS))
     y = x
     inner = 1

@@ -15,12 +15,12 @@ from ._boundary import extend
 
 
 def coeff_length(n: int, taps: int, mode: str) -> int:
-    """`pywt.dwt_coeff_len`: `ceil(n / 2)` for periodization, else `floor((n + taps - 1) / 2)`."""
+    """Return `pywt.dwt_coeff_len`: `ceil(n / 2)` for periodization, else `floor((n + taps - 1) / 2)`."""
     return (n + 1) // 2 if mode == "periodization" else (n + taps - 1) // 2
 
 
 def coeff_lengths(n: int, taps: int, mode: str, level: int) -> tuple[int, ...]:
-    """Lengths of `[cA_n, cD_n, ..., cD_1]` for a signal of length n."""
+    """Return the lengths of `[cA_n, cD_n, ..., cD_1]` for a signal of length n."""
     details = []
     for _ in range(level):
         n = coeff_length(n, taps, mode)
@@ -28,8 +28,8 @@ def coeff_lengths(n: int, taps: int, mode: str, level: int) -> tuple[int, ...]:
     return (n, *reversed(details))
 
 
-def analyse_level(x: Tensor, lo: Tensor, hi: Tensor, mode: str) -> tuple[Tensor, Tensor]:
-    """One level on the last axis: `cA[k] = sum_j lo[j] x[2k + s - j]`, s = 1, or taps/2 for periodization."""
+def decompose_level(x: Tensor, lo: Tensor, hi: Tensor, mode: str) -> tuple[Tensor, Tensor]:
+    """Transform one level of the last axis: `cA[k] = sum_j lo[j] x[2k + s - j]`, s = 1, or taps/2 for periodization."""
     taps = lo.shape[0]
     if mode == "periodization":
         if x.shape[-1] % 2:
@@ -43,8 +43,8 @@ def analyse_level(x: Tensor, lo: Tensor, hi: Tensor, mode: str) -> tuple[Tensor,
     return cA, cD
 
 
-def synthesise_level(cA: Tensor | None, cD: Tensor | None, lo: Tensor, hi: Tensor, mode: str) -> Tensor:
-    """Inverse of `analyse_level`: `x[i] = sum_k lo[i + s - 2k] cA[k] + hi[i + s - 2k] cD[k]`, either may be absent."""
+def reconstruct_level(cA: Tensor | None, cD: Tensor | None, lo: Tensor, hi: Tensor, mode: str) -> Tensor:
+    """Invert `decompose_level`: `x[i] = sum_k lo[i + s - 2k] cA[k] + hi[i + s - 2k] cD[k]`, either may be absent."""
     taps = lo.shape[0]
     parts = [_upsample(c, f, mode) for c, f in ((cA, lo), (cD, hi)) if c is not None]
     x = sum(parts[1:], start=parts[0])
@@ -64,26 +64,48 @@ def _upsample(c: Tensor, f: Tensor, mode: str) -> Tensor:
 
 
 def _product(windows: Tensor, matrix: Tensor) -> Tensor:
-    """`windows @ matrix` as one matrix product: torch would make a batch of small ones of overlapping windows."""
+    """Return `windows @ matrix` as one matrix product; of overlapping windows torch would make many small ones."""
     flat = windows.reshape(-1, windows.shape[-1]) @ matrix
     return flat.view(*windows.shape[:-1], matrix.shape[-1])
 
 
-def analyse(x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int) -> list[Tensor]:
-    """`[cA_n, cD_n, ..., cD_1]` on the last axis."""
+def decompose(x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int) -> list[Tensor]:
+    """Return `[cA_n, cD_n, ..., cD_1]` on the last axis."""
     details = []
+    if level == 0:
+        x = keep_in_graph(x, lo, hi)
     for _ in range(level):
-        x, detail = analyse_level(x, lo, hi, mode)
+        x, detail = decompose_level(x, lo, hi, mode)
         details.append(detail)
     return [x, *reversed(details)]
 
 
-def synthesise(coeffs: Sequence[Tensor | None], lo: Tensor, hi: Tensor, mode: str) -> Tensor | None:
-    """Inverse of `analyse`; an odd length comes back with one trailing sample more."""
+def reconstruct(coeffs: Sequence[Tensor | None], lo: Tensor, hi: Tensor, mode: str) -> Tensor:
+    """Invert `decompose`; absent coefficients count as zeros, an odd length gets one trailing sample more."""
     x = coeffs[0]
     for detail in coeffs[1:]:
         if x is not None and detail is not None and x.shape[-1] == detail.shape[-1] + 1:
             x = x[..., :-1]  # the sample by which the previous level overshot an odd length
         if x is not None or detail is not None:
-            x = synthesise_level(x, detail, lo, hi, mode)
-    return x
+            x = reconstruct_level(x, detail, lo, hi, mode)
+    if x is None:
+        raise ValueError("`coeffs` must hold at least one tensor, got none")
+    return keep_in_graph(x, lo, hi) if len(coeffs) == 1 else x
+
+
+def keep_in_graph(x: Tensor, *filters: Tensor) -> Tensor:
+    """Return `x`, with the filters in its graph: at level 0 they get zero gradients, as from a kernel, not `None`."""
+    return x + torch.cat([f[:0] for f in filters]).sum()
+
+
+def wavedec(x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int) -> Tensor:
+    """Return the coefficients of `decompose` in one packed vector."""
+    real = x.to(lo.dtype)
+    return torch.cat(decompose(real, lo, hi, mode, level), dim=-1).to(x.dtype)
+
+
+def waverec(packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int) -> Tensor:
+    """Return n samples from packed coefficients."""
+    lengths = list(coeff_lengths(n, lo.shape[0], mode, level))
+    coeffs = torch.split(packed.to(lo.dtype), lengths, dim=-1)
+    return reconstruct(coeffs, lo, hi, mode)[..., :n].to(packed.dtype)

@@ -1,13 +1,39 @@
-"""The operators on a GPU, by Triton; imported when the first tensor for it comes."""
+"""The kernels in Triton for GPUs. Triton itself is imported with the first call, not with this package."""
 
-from ._sandwich import sandwich as sandwich
-from ._sandwich import sandwich_backward as sandwich_backward
-from ._transforms import fwht as fwht
-from ._transforms import wavedec as wavedec
-from ._transforms import wavedec_backward as wavedec_backward
-from ._transforms import waverec as waverec
-from ._transforms import waverec_backward as waverec_backward
+import os
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
 
-__all__ = [
-    "fwht", "sandwich", "sandwich_backward", "wavedec", "wavedec_backward", "waverec", "waverec_backward",
-]  # fmt: skip
+import torch
+
+from .._supports import Supports
+
+INTERPRETED = os.environ.get("TRITON_INTERPRET", "0").lower() in ("1", "true", "on", "yes")  # as Triton reads it
+INSTALLED = find_spec("triton") is not None
+SUPPORTS = Supports(
+    ("periodization",),
+    (torch.float32, torch.bfloat16, torch.float16, torch.float64),
+    ("cuda", "cpu") if INTERPRETED else ("cuda",),
+)
+_ROOMS = {
+    "_sandwich": ("sandwich", "sandwich_backward"),
+    "_transforms": ("fwht", "wavedec", "wavedec_backward", "waverec", "waverec_backward"),
+}
+
+
+def missing() -> str | None:
+    """Return why this back end is not available, or `None`."""
+    if not INSTALLED:
+        return "triton is not installed"
+    if not (INTERPRETED or torch.cuda.is_initialized() or torch.cuda.is_available()):  # type: ignore[no-untyped-call]
+        return "there is no CUDA device, and TRITON_INTERPRET=1 was not set"
+    return None
+
+
+def __getattr__(name: str) -> Callable[..., Any]:
+    for room, names in _ROOMS.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{room}"), name)  # type: ignore[no-any-return]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

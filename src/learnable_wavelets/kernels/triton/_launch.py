@@ -74,20 +74,20 @@ def transform_backward(
     return parts.sum(0)
 
 
-def analyse_level(x: Tensor, lo: Tensor, hi: Tensor, cA: Tensor, cD: Tensor, *, flip: bool) -> None:
+def decompose_level(x: Tensor, lo: Tensor, hi: Tensor, cA: Tensor, cD: Tensor, *, flip: bool) -> None:
     """One level; every argument a matrix whose rows are contiguous."""
     rows, h = cA.shape
     with on(x):
-        _levels.analyse_level[(rows * triton.cdiv(h, CHUNK),)](
+        _levels.decompose_level[(rows * triton.cdiv(h, CHUNK),)](
             x, lo, hi, cA, cD, x.stride(0), cA.stride(0), cD.stride(0), h, M=CHUNK, HALF=lo.shape[0] // 2, FLIP=flip,
             **_tiles.options(x, 4),
         )  # fmt: skip
 
 
-def synthesise_level(cA: Tensor, cD: Tensor, lo: Tensor, hi: Tensor, x: Tensor, *, flip: bool) -> None:
+def reconstruct_level(cA: Tensor, cD: Tensor, lo: Tensor, hi: Tensor, x: Tensor, *, flip: bool) -> None:
     rows, h = cA.shape
     with on(x):
-        _levels.synthesise_level[(rows * triton.cdiv(2 * h, CHUNK),)](
+        _levels.reconstruct_level[(rows * triton.cdiv(2 * h, CHUNK),)](
             cA, cD, lo, hi, x, cA.stride(0), cD.stride(0), x.stride(0), h, M=CHUNK, HALF=lo.shape[0] // 2, FLIP=flip,
             **_tiles.options(x, 4),
         )  # fmt: skip

@@ -12,13 +12,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from .._checks import aligned, check_grad, check_needs, check_power_of_two, check_transform
 from . import _launch, _tiles
 
 
 def fwht(x: Tensor, scale: float) -> Tensor:
-    check_power_of_two(x.shape[-1])
-    x = aligned(x)
     y = torch.empty_like(x)
     if x.numel() == 0:
         return y
@@ -39,55 +36,38 @@ def fwht(x: Tensor, scale: float) -> Tensor:
 
 
 def wavedec(x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int) -> Tensor:
-    _check_mode(mode)
-    check_transform(x, lo, hi, x.shape[-1], mode, level, packed=False)
-    x = aligned(x)
-    return analyse(x, lo.contiguous(), hi.contiguous(), level).view(x.shape)
+    return decompose(x, lo, hi, level).view(x.shape)
 
 
 def waverec(packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int) -> Tensor:
-    _check_mode(mode)
-    check_transform(packed, lo, hi, n, mode, level, packed=True)
-    packed = aligned(packed)
-    return synthesise(packed, lo.contiguous(), hi.contiguous(), level).view(packed.shape)
+    return reconstruct(packed, lo, hi, level).view(packed.shape)
 
 
 def wavedec_backward(
     grad: Tensor, x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int, needs: Sequence[bool]
-) -> tuple[Tensor, Tensor, Tensor]:
-    _check_mode(mode)
-    check_transform(x, lo, hi, x.shape[-1], mode, level, packed=False)
+) -> list[Tensor]:
     return _backward(grad, x, lo, hi, level, needs, analysis=True)
 
 
 def waverec_backward(
     grad: Tensor, packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int, needs: Sequence[bool]
-) -> tuple[Tensor, Tensor, Tensor]:
-    _check_mode(mode)
-    check_transform(packed, lo, hi, n, mode, level, packed=True)
+) -> list[Tensor]:
     return _backward(grad, packed, lo, hi, level, needs, analysis=False)
-
-
-def _check_mode(mode: str) -> None:
-    if mode != "periodization":
-        raise ValueError(f"`mode` must be periodization for these kernels, got {mode!r}")
 
 
 def _backward(
     grad: Tensor, x: Tensor, lo: Tensor, hi: Tensor, level: int, needs: Sequence[bool], *, analysis: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    needs = check_needs(needs, (x, lo, hi))
-    grad, x, lo, hi = check_grad(grad, x, x.shape[-1]), aligned(x), lo.contiguous(), hi.contiguous()
+) -> list[Tensor]:
     if needs[1] or needs[2]:
-        dx, filters = (analyse_backward if analysis else synthesise_backward)(grad, x, lo, hi, level)
+        dx, filters = (decompose_backward if analysis else reconstruct_backward)(grad, x, lo, hi, level)
     else:
-        adjoint = synthesise if analysis else analyse
+        adjoint = reconstruct if analysis else decompose
         dx, filters = adjoint(grad, lo, hi, level, flip=True), lo.new_empty(2, 0)
     wanted = (dx.view(x.shape), filters[0].to(lo.dtype), filters[1].to(hi.dtype))
-    return tuple(t.clone() if needed else t.new_empty(0) for t, needed in zip(wanted, needs, strict=True))  # type: ignore[return-value]
+    return [t.clone() if needed else t.new_empty(0) for t, needed in zip(wanted, needs, strict=True)]
 
 
-def analyse(x: Tensor, lo: Tensor, hi: Tensor, level: int, *, flip: bool = False) -> Tensor:
+def decompose(x: Tensor, lo: Tensor, hi: Tensor, level: int, *, flip: bool = False) -> Tensor:
     """Packed coefficients of contiguous rows."""
     packed = torch.empty_like(x)
     if x.numel() == 0:
@@ -98,12 +78,12 @@ def analyse(x: Tensor, lo: Tensor, hi: Tensor, level: int, *, flip: bool = False
     rows = packed.view(-1, x.shape[-1])
     coarse, cD = _bands(rows)
     cA = torch.empty_like(coarse, memory_format=torch.contiguous_format)
-    _launch.analyse_level(x.view(rows.shape), lo, hi, cA, cD, flip=flip)
-    coarse.copy_(analyse(cA, lo, hi, level - 1, flip=flip))
+    _launch.decompose_level(x.view(rows.shape), lo, hi, cA, cD, flip=flip)
+    coarse.copy_(decompose(cA, lo, hi, level - 1, flip=flip))
     return packed
 
 
-def synthesise(packed: Tensor, lo: Tensor, hi: Tensor, level: int, *, flip: bool = False) -> Tensor:
+def reconstruct(packed: Tensor, lo: Tensor, hi: Tensor, level: int, *, flip: bool = False) -> Tensor:
     """The signal of contiguous rows of packed coefficients."""
     x = torch.empty_like(packed)
     if x.numel() == 0:
@@ -112,12 +92,12 @@ def synthesise(packed: Tensor, lo: Tensor, hi: Tensor, level: int, *, flip: bool
         _launch.transform(packed, lo, hi, x, level, flip=flip, analysis=False)
         return x
     rest, cD = _bands(packed.view(-1, x.shape[-1]))
-    cA = synthesise(rest.contiguous(), lo, hi, level - 1, flip=flip)
-    _launch.synthesise_level(cA, cD, lo, hi, x.view(-1, x.shape[-1]), flip=flip)
+    cA = reconstruct(rest.contiguous(), lo, hi, level - 1, flip=flip)
+    _launch.reconstruct_level(cA, cD, lo, hi, x.view(-1, x.shape[-1]), flip=flip)
     return x
 
 
-def analyse_backward(grad: Tensor, x: Tensor, lo: Tensor, hi: Tensor, level: int) -> tuple[Tensor, Tensor]:
+def decompose_backward(grad: Tensor, x: Tensor, lo: Tensor, hi: Tensor, level: int) -> tuple[Tensor, Tensor]:
     """Gradients of the signal, and of both filters as `(2, taps)`."""
     dx = torch.empty_like(x)
     if level == 0 or x.numel() == 0:
@@ -127,13 +107,13 @@ def analyse_backward(grad: Tensor, x: Tensor, lo: Tensor, hi: Tensor, level: int
     rows = x.view(-1, x.shape[-1])
     rest, dD = _bands(grad.view(rows.shape))
     cA, cD = (torch.empty_like(dD, memory_format=torch.contiguous_format) for _ in range(2))
-    _launch.analyse_level(rows, lo, hi, cA, cD, flip=False)
-    dA, coarser = analyse_backward(rest.contiguous(), cA, lo, hi, level - 1)
-    _launch.synthesise_level(dA, dD, lo, hi, dx.view(rows.shape), flip=True)
+    _launch.decompose_level(rows, lo, hi, cA, cD, flip=False)
+    dA, coarser = decompose_backward(rest.contiguous(), cA, lo, hi, level - 1)
+    _launch.reconstruct_level(dA, dD, lo, hi, dx.view(rows.shape), flip=True)
     return dx, coarser + _launch.filter_gradient(dA, dD, rows, lo.shape[0], flip=False)
 
 
-def synthesise_backward(grad: Tensor, packed: Tensor, lo: Tensor, hi: Tensor, level: int) -> tuple[Tensor, Tensor]:
+def reconstruct_backward(grad: Tensor, packed: Tensor, lo: Tensor, hi: Tensor, level: int) -> tuple[Tensor, Tensor]:
     """Gradients of the packed coefficients, and of both filters as `(2, taps)`."""
     dpacked = torch.empty_like(packed)
     if level == 0 or packed.numel() == 0:
@@ -144,9 +124,9 @@ def synthesise_backward(grad: Tensor, packed: Tensor, lo: Tensor, hi: Tensor, le
     rest, cD = _bands(packed.view(rows.shape))
     drest, dD = _bands(dpacked.view(rows.shape))
     dA, cA = torch.empty_like(rest, memory_format=torch.contiguous_format), rest.contiguous()
-    _launch.analyse_level(rows, lo, hi, dA, dD, flip=True)
-    filters = _launch.filter_gradient(synthesise(cA, lo, hi, level - 1), cD, rows, lo.shape[0], flip=True)
-    below, coarser = synthesise_backward(dA, cA, lo, hi, level - 1)
+    _launch.decompose_level(rows, lo, hi, dA, dD, flip=True)
+    filters = _launch.filter_gradient(reconstruct(cA, lo, hi, level - 1), cD, rows, lo.shape[0], flip=True)
+    below, coarser = reconstruct_backward(dA, cA, lo, hi, level - 1)
     drest.copy_(below)
     return dpacked, coarser + filters
 

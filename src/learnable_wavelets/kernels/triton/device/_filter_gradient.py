@@ -38,7 +38,7 @@ def masked(x, h: tl.constexpr, H: tl.constexpr):
 
 
 @triton.jit
-def synthesise_backward(
+def reconstruct_backward(
     dx, packed, approximations, lo_even, lo_odd, hi_even, hi_odd, LO, HI, R: tl.constexpr, N: tl.constexpr,
     n: tl.constexpr, LEVEL: tl.constexpr, S: tl.constexpr, K: tl.constexpr, C: tl.constexpr, V: tl.constexpr,
 ):  # fmt: skip
@@ -59,14 +59,14 @@ def synthesise_backward(
             lo_odd = add_product(lo_odd, first // K, a, v, R, K, H, C, V)
             hi_even = add_product(hi_even, first // K, d, u, R, K, H, C, V)
             hi_odd = add_product(hi_odd, first // K, d, v, R, K, H, C, V)
-        drest, lo_even, lo_odd, hi_even, hi_odd = synthesise_backward(
+        drest, lo_even, lo_odd, hi_even, hi_odd = reconstruct_backward(
             dA, rest, coarser, lo_even, lo_odd, hi_even, hi_odd, LO, HI, R, H, n // 2, LEVEL - 1, S, K, C, V
         )
         return concatenate(drest, dD, R, N), lo_even, lo_odd, hi_even, hi_odd
 
 
 @triton.jit
-def analyse_backward(
+def decompose_backward(
     dpacked, x, approximations, lo_even, lo_odd, hi_even, hi_odd, LO, HI, R: tl.constexpr, N: tl.constexpr,
     n: tl.constexpr, LEVEL: tl.constexpr, S: tl.constexpr, K: tl.constexpr, C: tl.constexpr, V: tl.constexpr,
 ):  # fmt: skip
@@ -77,7 +77,7 @@ def analyse_backward(
         H: tl.constexpr = N // 2
         drest, dD = halves(dpacked, R, N)
         coarser, cA = halves(approximations, R, N)
-        dA, lo_even, lo_odd, hi_even, hi_odd = analyse_backward(
+        dA, lo_even, lo_odd, hi_even, hi_odd = decompose_backward(
             drest, cA, coarser, lo_even, lo_odd, hi_even, hi_odd, LO, HI, R, H, n // 2, LEVEL - 1, S, K, C, V
         )
         even, odd = tl.split(tl.reshape(x, [R, H, 2]))

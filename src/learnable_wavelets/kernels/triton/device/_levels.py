@@ -8,7 +8,7 @@ import triton.language as tl
 
 
 @triton.jit
-def analyse_level(
+def decompose_level(
     X, LO, HI, A, D, x_row, a_row, d_row, h, M: tl.constexpr, HALF: tl.constexpr, FLIP: tl.constexpr,
     REAL: tl.constexpr,
 ):  # fmt: skip
@@ -30,7 +30,7 @@ def analyse_level(
 
 
 @triton.jit
-def synthesise_level(
+def reconstruct_level(
     A, D, LO, HI, X, a_row, d_row, x_row, h, M: tl.constexpr, HALF: tl.constexpr, FLIP: tl.constexpr,
     REAL: tl.constexpr,
 ):  # fmt: skip

@@ -1,4 +1,4 @@
-"""The whole layer on chip, `y = S W^-1 G P W B x + bias`: x is read once, y written once.
+"""The whole layer on chip, `y = scale * S W^-1 G P W B x + bias`: x is read once, y written once.
 
 A program takes R rows of one block at a time. `S` is the diagonal here, `HALF` half the number of taps.
 """
@@ -6,9 +6,9 @@ A program takes R rows of one block at a time. `S` is the diagonal here, `HALF` 
 import triton
 import triton.language as tl
 
-from ._filter_gradient import analyse_backward, store_filter, synthesise_backward
+from ._filter_gradient import decompose_backward, store_filter, reconstruct_backward
 from ._hadamard import hadamard
-from ._wavelet import analyse, padded_place, synthesise, take, true_place
+from ._wavelet import decompose, padded_place, reconstruct, take, true_place
 
 
 @triton.jit
@@ -21,7 +21,7 @@ def forward_transform(
         y = hadamard(x, R, N, BITS)
         return y, y
     else:
-        return analyse(x, LO, HI, R, N, n, LEVEL, HALF, K, FLIP)
+        return decompose(x, LO, HI, R, N, n, LEVEL, HALF, K, FLIP)
 
 
 @triton.jit
@@ -34,7 +34,7 @@ def inverse_transform(
         y = hadamard(x, R, N, BITS) * (1.0 / n)
         return y, y
     else:
-        return synthesise(x, LO, HI, R, N, n, LEVEL, HALF, K, FLIP)
+        return reconstruct(x, LO, HI, R, N, n, LEVEL, HALF, K, FLIP)
 
 
 @triton.jit
@@ -54,9 +54,11 @@ def load_first(
 
 
 @triton.jit
-def load_middle(G, N: tl.constexpr, n: tl.constexpr, LEVEL: tl.constexpr, REAL: tl.constexpr):
+def load_middle(
+    G, N: tl.constexpr, n: tl.constexpr, LEVEL: tl.constexpr, SCALE: tl.constexpr, REAL: tl.constexpr
+):  # fmt: skip
     i = true_place(tl.arange(0, N)[None, :], N, n, LEVEL)
-    return tl.load(G + i, i < n, 0.0).to(REAL)
+    return tl.load(G + i, i < n, 0.0).to(REAL) * SCALE
 
 
 @triton.jit
@@ -64,7 +66,7 @@ def sandwich(
     X, B, P, G, S, BIAS, DEC_LO, DEC_HI, REC_LO, REC_HI, Y, rows, in_features, out_features, blocks, slots,
     R: tl.constexpr, N: tl.constexpr, n: tl.constexpr, LEVEL: tl.constexpr, HALF: tl.constexpr, K: tl.constexpr,
     BITS: tl.constexpr, REDUCE: tl.constexpr, TAIL: tl.constexpr, TURNS: tl.constexpr, SINGLE: tl.constexpr,
-    HAS_BIAS: tl.constexpr, REAL: tl.constexpr,
+    HAS_BIAS: tl.constexpr, SCALE: tl.constexpr, REAL: tl.constexpr,
 ):  # fmt: skip
     """One slot of n outputs of R rows at a time: blocks side by side have a slot each, summed blocks share one.
 
@@ -82,7 +84,7 @@ def sandwich(
         bias = tl.load(BIAS + o, writes, 0.0).to(REAL)
     block = 0 if REDUCE else slot
     places = load_places(P + block * n, N, n, LEVEL)
-    middle = load_middle(G + block * n, N, n, LEVEL, REAL)
+    middle = load_middle(G + block * n, N, n, LEVEL, SCALE, REAL)
     first = load_first(B, block, in_features, N, n, REDUCE, REAL)
     last = (blocks - 1) * n
     for tile in tl.range(tl.program_id(0) // slots, tl.cdiv(rows, R), programs):
@@ -98,7 +100,7 @@ def sandwich(
             if not SINGLE:
                 block = turn if REDUCE else tl.where(turn == 0, slot, blocks - 1)
                 places = load_places(P + block * n, N, n, LEVEL)
-                middle = load_middle(G + block * n, N, n, LEVEL, REAL)
+                middle = load_middle(G + block * n, N, n, LEVEL, SCALE, REAL)
                 first = load_first(B, block, in_features, N, n, REDUCE, REAL)
             at = block * n + q if REDUCE else q
             reads = (row < rows) & (q < n) & (at < in_features)
@@ -128,7 +130,7 @@ def sandwich_backward(
     GRAD, X, B, P, INVERSE, G, S, DEC_LO, DEC_HI, REC_LO, REC_HI, DX, PARTS, rows, in_features, out_features, blocks,
     R: tl.constexpr, N: tl.constexpr, n: tl.constexpr, LEVEL: tl.constexpr, HALF: tl.constexpr, K: tl.constexpr,
     BITS: tl.constexpr, REDUCE: tl.constexpr, WRAP: tl.constexpr, C: tl.constexpr, V: tl.constexpr,
-    DIAGONALS: tl.constexpr, FILTERS: tl.constexpr, REAL: tl.constexpr,
+    DIAGONALS: tl.constexpr, FILTERS: tl.constexpr, SCALE: tl.constexpr, REAL: tl.constexpr,
 ):  # fmt: skip
     """Gradients of one block, recomputed from x.
 
@@ -148,7 +150,7 @@ def sandwich_backward(
     first = load_first(B, block, in_features, N, n, REDUCE, REAL)
     places = load_places(P + block * n, N, n, LEVEL)
     back = load_places(INVERSE + block * n, N, n, LEVEL)
-    middle = load_middle(G + block * n, N, n, LEVEL, REAL)
+    middle = load_middle(G + block * n, N, n, LEVEL, SCALE, REAL)
     s = tl.load(S + o, out, 0.0).to(REAL)
     base = DX if REDUCE else DX + block.to(tl.int64) * rows * in_features
     dfirst = tl.zeros([1, N], REAL)
@@ -168,14 +170,14 @@ def sandwich_backward(
             m = p * middle
             v, on_way_up = inverse_transform(m, REC_LO, REC_HI, R, N, n, LEVEL, HALF, K, BITS, False)
         if FILTERS:
-            dm, rec_a, rec_b, rec_c, rec_d = synthesise_backward(
+            dm, rec_a, rec_b, rec_c, rec_d = reconstruct_backward(
                 dv, m, on_way_up, rec_a, rec_b, rec_c, rec_d, REC_LO, REC_HI, R, N, n, LEVEL, HALF, K, C, V
             )
         else:
             dm, _ = forward_transform(dv, REC_LO, REC_HI, R, N, n, LEVEL, HALF, K, BITS, True)
         dc = take(dm * middle, back, R, N, N)
         if FILTERS:
-            du, dec_a, dec_b, dec_c, dec_d = analyse_backward(
+            du, dec_a, dec_b, dec_c, dec_d = decompose_backward(
                 dc, u, on_way_down, dec_a, dec_b, dec_c, dec_d, DEC_LO, DEC_HI, R, N, n, LEVEL, HALF, K, C, V
             )
         else:
@@ -190,6 +192,7 @@ def sandwich_backward(
     PARTS += tl.program_id(0).to(tl.int64) * (4 * n + 8 * HALF)
     if DIAGONALS:
         i = true_place(q, N, n, LEVEL)
+        dmiddle *= SCALE
         if HALF == 0:
             dmiddle *= 1.0 / n
         tl.store(PARTS + q, dfirst, q < n)

@@ -3,8 +3,8 @@
 import triton
 import triton.language as tl
 
-from ._filter_gradient import analyse_backward, store_filter, synthesise_backward
-from ._wavelet import analyse, synthesise, true_place
+from ._filter_gradient import decompose_backward, store_filter, reconstruct_backward
+from ._wavelet import decompose, reconstruct, true_place
 
 
 @triton.jit
@@ -41,10 +41,10 @@ def transform(
     """Signal to packed coefficients, or back."""
     row = tl.program_id(0) * R + tl.arange(0, R)[:, None]
     if ANALYSIS:
-        packed, _ = analyse(load_signal(X, row, rows, N, n, REAL), LO, HI, R, N, n, LEVEL, S, K, FLIP)
+        packed, _ = decompose(load_signal(X, row, rows, N, n, REAL), LO, HI, R, N, n, LEVEL, S, K, FLIP)
         store_packed(Y, packed, row, rows, N, n, LEVEL)
     else:
-        x, _ = synthesise(load_packed(X, row, rows, N, n, LEVEL, REAL), LO, HI, R, N, n, LEVEL, S, K, FLIP)
+        x, _ = reconstruct(load_packed(X, row, rows, N, n, LEVEL, REAL), LO, HI, R, N, n, LEVEL, S, K, FLIP)
         store_signal(Y, x, row, rows, N, n)
 
 
@@ -62,14 +62,14 @@ def transform_backward(
         if ANALYSIS:
             grad = load_packed(GRAD, row, rows, N, n, LEVEL, REAL)
             x = load_signal(X, row, rows, N, n, REAL)
-            _, kept = analyse(x, LO, HI, R, N, n, LEVEL, S, K, False)
-            dx, a, b, c, d = analyse_backward(grad, x, kept, a, b, c, d, LO, HI, R, N, n, LEVEL, S, K, C, V)
+            _, kept = decompose(x, LO, HI, R, N, n, LEVEL, S, K, False)
+            dx, a, b, c, d = decompose_backward(grad, x, kept, a, b, c, d, LO, HI, R, N, n, LEVEL, S, K, C, V)
             store_signal(DX, dx, row, rows, N, n)
         else:
             grad = load_signal(GRAD, row, rows, N, n, REAL)
             x = load_packed(X, row, rows, N, n, LEVEL, REAL)
-            _, kept = synthesise(x, LO, HI, R, N, n, LEVEL, S, K, False)
-            dx, a, b, c, d = synthesise_backward(grad, x, kept, a, b, c, d, LO, HI, R, N, n, LEVEL, S, K, C, V)
+            _, kept = reconstruct(x, LO, HI, R, N, n, LEVEL, S, K, False)
+            dx, a, b, c, d = reconstruct_backward(grad, x, kept, a, b, c, d, LO, HI, R, N, n, LEVEL, S, K, C, V)
             store_packed(DX, dx, row, rows, N, n, LEVEL)
     store_filter(PARTS + program * 4 * S, a, b, ANALYSIS, S, K, C)
     store_filter(PARTS + program * 4 * S + 2 * S, c, d, ANALYSIS, S, K, C)

@@ -116,7 +116,7 @@ def merge_level(
 
 
 @triton.jit
-def analyse(
+def decompose(
     x, LO, HI, R: tl.constexpr, N: tl.constexpr, n: tl.constexpr, LEVEL: tl.constexpr, S: tl.constexpr,
     K: tl.constexpr, FLIP: tl.constexpr,
 ):  # fmt: skip
@@ -125,12 +125,12 @@ def analyse(
         return x, x
     else:
         cA, cD = split_level(x, LO, HI, R, N, n, S, K, FLIP)
-        packed, coarser = analyse(cA, LO, HI, R, N // 2, n // 2, LEVEL - 1, S, K, FLIP)
+        packed, coarser = decompose(cA, LO, HI, R, N // 2, n // 2, LEVEL - 1, S, K, FLIP)
         return concatenate(packed, cD, R, N), concatenate(coarser, cA, R, N)
 
 
 @triton.jit
-def synthesise(
+def reconstruct(
     packed, LO, HI, R: tl.constexpr, N: tl.constexpr, n: tl.constexpr, LEVEL: tl.constexpr, S: tl.constexpr,
     K: tl.constexpr, FLIP: tl.constexpr,
 ):  # fmt: skip
@@ -139,7 +139,7 @@ def synthesise(
         return packed, packed
     else:
         rest, cD = halves(packed, R, N)
-        cA, coarser = synthesise(rest, LO, HI, R, N // 2, n // 2, LEVEL - 1, S, K, FLIP)
+        cA, coarser = reconstruct(rest, LO, HI, R, N // 2, n // 2, LEVEL - 1, S, K, FLIP)
         return merge_level(cA, cD, LO, HI, R, N, n, S, K, FLIP), concatenate(coarser, cA, R, N)
 
 

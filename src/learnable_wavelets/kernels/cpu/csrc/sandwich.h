@@ -1,4 +1,4 @@
-/* y = wrap(S * W^-1 G P W B x) + bias for one unit (a tile of rows, or one row), forward and backward.
+/* y = wrap(scale * S * W^-1 G P W B x) + bias for one unit (a tile of rows, or one row), forward and backward.
  * A template, like multilevel.h: E is vec or T. */
 
 /* where block b reads its columns, and how many there are */
@@ -65,14 +65,14 @@ LW_LOCAL void FORM(sandwich_unit)(const NAME(call) *call, int64_t row, int nrows
     (void)part;
     for (int64_t b = 0; b < job->k; b++) {
         const T *G = (const T *)job->G + b * m;
-        const int64_t *perm = job->perm + b * m;
+        const int64_t *perm = call->perm + b * m;
         E *target = job->chunked ? (b ? p.u : p.v) : p.v + b * n;
         FORM(block_in)(call, b, row, nrows, p.h, p.approx, p.c, scratch);
         if (hadamard) {
             FORM(gather_far)(p.c, perm, G, (T)job->scale, target, m);
             if (!direct) FORM(hadamard_near)(target, n);
         } else {
-            FORM(gather_apart)(&job->w, p.c, perm, G, 1, p.z);
+            FORM(gather_apart)(&job->w, p.c, perm, G, (T)job->scale, p.z);
             FORM(reconstruct)(&job->w, call->f, p.z, p.approx, target, scratch);
         }
         if (job->chunked && b) FORM(add)(p.v, p.u, n);
@@ -118,7 +118,7 @@ LW_LOCAL void FORM(sandwich_back_unit)(const NAME(call) *call, int64_t row, int 
 
     for (int64_t b = 0; b < job->k; b++) {
         const T *B = (const T *)job->B + (job->chunked ? b * n : b * job->in), *G = (const T *)job->G + b * m;
-        const int64_t *perm = job->perm + b * m;
+        const int64_t *perm = call->perm + b * m;
         /* forward again */
         FORM(block_in)(call, b, row, nrows, p.h, p.approx, p.c, scratch);
         if (hadamard) {

@@ -113,21 +113,27 @@ LW_LOCAL int NAME(finish)(NAME(call) *call, T *total, int status) {
     }
     lw_free(total);
     lw_free(call->f);
+    lw_free(call->perm);
     lw_free(call->inverse);
     lw_free(call->G_inverse);
     return status;
 }
 
-/* In range, and with the sum and the sum of squares of 0..m-1, modulo 2^64: an index that comes twice in the place of
- * another (an averaged permutation, say) is all but certain to be seen, without memory. `invert` makes sure. */
-LW_LOCAL int NAME(check_perm)(const lw_job *job) {
+/* Copies the permutation and checks the copy: in range, and with the sum and the sum of squares of 0..m-1, modulo 2^64,
+ * so that an index that comes twice in the place of another is all but certain to be seen, without more memory. `invert`
+ * makes sure. */
+LW_LOCAL int NAME(copy_perm)(NAME(call) *call, const lw_job *job) {
     uint64_t bad = 0, m = (uint64_t)job->m, sum = 0, squares = 0;
+    call->perm = lw_alloc((size_t)(job->k * job->m) * sizeof(int64_t));
+    if (!call->perm) return LW_NO_MEMORY;
     for (uint64_t i = 0; i < m; i++) sum += i, squares += i * i;
     for (int64_t b = 0; b < job->k; b++) {
-        const int64_t *perm = job->perm + b * job->m;
+        const int64_t *from = job->perm + b * job->m;
+        int64_t *to = call->perm + b * job->m;
         uint64_t s = 0, q = 0;
+        memcpy(to, from, (size_t)m * sizeof(int64_t));
         for (uint64_t i = 0; i < m; i++) {
-            uint64_t p = (uint64_t)perm[i];
+            uint64_t p = (uint64_t)to[i];
             bad |= p >= m;
             s += p, q += p * p;
         }
@@ -139,7 +145,7 @@ LW_LOCAL int NAME(check_perm)(const lw_job *job) {
 /* The inverse of block b's entries from `at` on, `count` of a band that lies apart from `apart` on; G in its order. */
 LW_LOCAL void NAME(invert_band)(NAME(call) *call, int64_t b, int64_t at, int64_t apart, int64_t count) {
     int64_t base = b * call->job->m;
-    const int64_t *perm = call->job->perm + base;
+    const int64_t *perm = call->perm + base;
     for (int64_t i = 0; i < count; i++) {
         call->inverse[base + perm[at + i]] = apart + i;
         call->G_inverse[base + perm[at + i]] = ((const T *)call->job->G)[base + at + i];
@@ -167,7 +173,7 @@ LW_LOCAL int NAME(operate)(const lw_job *job, NAME(unit) tile, NAME(unit) single
     NAME(call) call;
     T *total = NULL;
     int status = NAME(begin)(&call, job, &total);
-    if (status == LW_OK && permuted) status = NAME(check_perm)(job);
+    if (status == LW_OK && permuted) status = NAME(copy_perm)(&call, job);
     if (status == LW_OK && permuted && job->gy) status = NAME(invert)(&call);
     if (status == LW_OK) status = NAME(run)(&call, tile, single, room, total);
     return NAME(finish)(&call, total, status);

@@ -133,13 +133,13 @@ static PyObject *lw_waverec_backward(PyObject *self, PyObject *const *args, Py_s
     return lw_transform("waverec_backward", args, count, 1, 1);
 }
 
-/* x, y | gy, x; rows, in, out, k, n, chunked, wrap, mode, level, taps, B, perm, G, S, bias, dec_lo, dec_hi, rec_lo, rec_hi
+/* x, y | gy, x; rows, in, out, k, n, chunked, wrap, mode, level, taps, scale, B, perm, G, S, bias, dec_lo, dec_hi, rec_lo, rec_hi
  * [, gx, gB, gG, gS, gbias, gdec_lo, gdec_hi, grec_lo, grec_hi], dtype, threads */
 static PyObject *lw_sandwich_call(const char *name, PyObject *const *args, Py_ssize_t count, int backward) {
     lw_args a = {args, 0};
     lw_job job = {0};
     const lw_kernels *kernels;
-    if (!lw_count(name, count, backward ? 32 : 23)) return NULL;
+    if (!lw_count(name, count, backward ? 33 : 24)) return NULL;
     if (backward)
         job.gy = lw_pointer(&a), job.x = lw_pointer(&a);
     else
@@ -147,6 +147,7 @@ static PyObject *lw_sandwich_call(const char *name, PyObject *const *args, Py_ss
     job.rows = lw_int(&a), job.in = lw_int(&a), job.out = lw_int(&a), job.k = lw_int(&a), job.n = lw_int(&a);
     job.chunked = lw_int(&a) != 0, job.wrap = lw_int(&a) != 0;
     int64_t mode = lw_int(&a), level = lw_int(&a), taps = lw_int(&a);
+    job.scale = PyFloat_AsDouble(args[a.next++]);
     job.B = lw_pointer(&a), job.perm = lw_pointer(&a), job.G = lw_pointer(&a), job.S = lw_pointer(&a);
     job.bias = lw_pointer(&a);
     for (int i = 0; i < 4; i++) job.filter[i] = lw_pointer(&a);
@@ -168,7 +169,7 @@ static PyObject *lw_sandwich_call(const char *name, PyObject *const *args, Py_ss
     if (job.in > (job.chunked ? job.k * job.n : job.n) || job.out > (job.chunked ? job.n : job.k * job.n))
         return lw_refuse("sandwich: more inputs or outputs than the blocks have");
     job.m = job.w.m;
-    job.scale = mode == LW_HADAMARD ? 1.0 / (double)job.n : 1.0;
+    if (mode == LW_HADAMARD) job.scale /= (double)job.n;
     int there = lw_there(job.x, job.rows, width) && lw_there(backward ? job.gy : job.y, job.rows, width) &&
                 lw_there(job.B, 1, real) && lw_there(job.G, 1, real) && lw_there(job.S, 1, real) &&
                 lw_there(job.perm, 1, 8) && lw_aligned(job.bias, real) && lw_aligned(job.gx, width) &&

@@ -1,0 +1,121 @@
+"""Derivatives of the kernels: of first order by kernels that recompute from x, of second order by the reference.
+
+There are two ways into the same rules. Compilers, exporters, dispatch modes and tensor subclasses see a registered
+operator. In a plain eager step a kernel is called under an ordinary `autograd.Function`: the dispatcher and its Python
+autograd cost several times as much as a kernel on a few rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+Function = Callable[..., Any]
+_PLAIN = frozenset((Tensor, torch.nn.Parameter, type(None)))
+
+
+class Operator(NamedTuple):
+    """An operator with a derivative, in its flat form: tensors first, then constants."""
+
+    name: str
+    tensors: int
+    """Number of tensors among the arguments."""
+    places: tuple[int, ...]
+    """Arguments that have a gradient."""
+    reference_backward: Function
+    """Gradients in plain torch, `(grad, *inputs, needs)`."""
+
+
+def is_plain_eager(tensors: Sequence[Tensor | None]) -> bool:
+    """Return whether no compiler, tracer, mode, transform or tensor subclass would see an operator called on these.
+
+    Nor may a tensor carry a lazy negation bit, which the dispatcher would resolve.
+    """
+    return (
+        not torch.compiler.is_compiling()
+        and torch._C._len_torch_dispatch_stack() == 0  # no mode that counts, fakes or traces
+        and torch._ops._len_torch_dispatch_stack_pre_dispatch() == 0  # type: ignore[no-untyped-call]
+        and not torch._C._are_functorch_transforms_active()
+        and torch._C._get_tracing_state() is None
+        and _PLAIN.issuperset(map(type, tensors))  # by map: a loop here would cost as much as a kernel on one row
+        and not any(map(Tensor.is_neg, [t for t in tensors if t is not None]))
+    )
+
+
+def differentiate(operator: Operator, ctx: Any, grad: Tensor, backward: Function) -> tuple[Tensor | None, ...]:
+    """Return the gradient of every input, from `backward(grad, *inputs, needs)`."""
+    inputs = (*ctx.saved_tensors, *ctx.constants)
+    needs = [ctx.needs_input_grad[place] for place in operator.places]
+    if torch.is_grad_enabled() or _is_batched(grad):  # create_graph=True: to be differentiated once more
+        backward = operator.reference_backward
+    found = backward(grad, *inputs, needs)
+    grads: list[Tensor | None] = [None] * len(inputs)
+    for place, needed, gradient in zip(operator.places, needs, found, strict=True):
+        if needed:
+            grads[place] = gradient
+    return tuple(grads)
+
+
+def _is_batched(tensor: Tensor) -> bool:
+    """Return whether `tensor` is batched by `vmap` or `is_grads_batched=True`."""
+    functorch = torch._C._functorch
+    return functorch.is_legacy_batchedtensor(tensor) or functorch.is_batchedtensor(tensor)
+
+
+def register(operator: Operator, backward: Function, library: torch.library.Library) -> None:
+    """Give the registered operator its derivatives; `backward` is the registered operator for them."""
+
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs[: operator.tensors])
+        ctx.constants = inputs[operator.tensors :]
+
+    torch.library.register_autograd(
+        f"{library.ns}::{operator.name}",
+        lambda ctx, grad: differentiate(operator, ctx, grad, backward),
+        setup_context=setup_context,
+        lib=library,
+    )
+
+
+def register_fwht(operator: Function, library: torch.library.Library) -> None:
+    """The transform is linear and symmetric: its own derivative, of every order."""
+
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.scale = inputs[1]
+
+    torch.library.register_autograd(
+        f"{library.ns}::fwht",
+        lambda ctx, grad: (operator(grad, ctx.scale), None),
+        setup_context=setup_context,
+        lib=library,
+    )
+
+
+def eager_path(operator: Operator, kernel_backward: Function, backward: Function) -> Function:
+    """Return a function `(*tensors, constants, backend, compute)` that calls `compute()` and has the derivatives.
+
+    Args:
+        operator: the operator that it stands for.
+        kernel_backward: computes the gradients, `(backend, grad, *inputs, needs)`, in a plain eager backward pass.
+        backward: the registered operator for them, for a compiled or a vectorised backward pass.
+    """
+
+    class Eager(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, *inputs: Any) -> Any:
+            *tensors, ctx.constants, backend, compute = inputs
+            ctx.save_for_backward(*tensors)
+            ctx.rule = partial(kernel_backward, backend)
+            return compute()
+
+        @staticmethod
+        def backward(ctx: Any, grad: Tensor) -> Any:
+            gradients = differentiate(operator, ctx, grad, ctx.rule if is_plain_eager((grad,)) else backward)
+            return (*gradients[: operator.tensors], None, None, None)
+
+    apply: Function = type(operator.name.capitalize(), (Eager,), {}).apply  # `grad_fn` shows its name and Backward
+    return apply

@@ -1,0 +1,131 @@
+"""The operators in flat form, checked: `function(backend, *arguments of the schema)`, and their shapes for tracers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from . import reference
+from ._sandwich import TENSORS, Sandwich, sources
+from ._validate import (
+    check_data,
+    check_depth,
+    check_grad,
+    check_needs,
+    check_permutation,
+    check_power_of_two,
+    check_sandwich,
+    check_transform,
+    aligned,
+)
+
+
+def fwht(backend: ModuleType, x: Tensor, scale: float) -> Tensor:
+    check_data(x, "x", backend.SUPPORTS)
+    check_power_of_two(x.shape[-1])
+    return backend.fwht(aligned(x), scale)
+
+
+def wavedec(backend: ModuleType, x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int) -> Tensor:
+    check_data(x, "x", backend.SUPPORTS, mode)
+    x, lo, hi, _ = check_transform(x, lo, hi, mode, level)
+    return backend.wavedec(x, lo, hi, mode, level)
+
+
+def waverec(backend: ModuleType, packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int) -> Tensor:
+    check_data(packed, "packed", backend.SUPPORTS, mode)
+    packed, lo, hi, _ = check_transform(packed, lo, hi, mode, level, n)
+    return backend.waverec(packed, lo, hi, n, mode, level)
+
+
+def wavedec_backward(
+    backend: ModuleType, grad: Tensor, x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int, needs: Sequence[bool]
+) -> Sequence[Tensor]:
+    check_data(x, "x", backend.SUPPORTS, mode)
+    x, lo, hi, m = check_transform(x, lo, hi, mode, level)
+    return backend.wavedec_backward(check_grad(grad, x, m), x, lo, hi, mode, level, check_needs(needs, (x, lo, hi)))
+
+
+def waverec_backward(
+    backend: ModuleType, grad: Tensor, packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int,
+    needs: Sequence[bool],
+) -> Sequence[Tensor]:  # fmt: skip
+    check_data(packed, "packed", backend.SUPPORTS, mode)
+    packed, lo, hi, _ = check_transform(packed, lo, hi, mode, level, n)
+    grad, needs = check_grad(grad, packed, n), check_needs(needs, (packed, lo, hi))
+    return backend.waverec_backward(grad, packed, lo, hi, n, mode, level, needs)
+
+
+def sandwich(backend: ModuleType, x: Tensor, *operands: Any) -> Tensor:
+    record = Sandwich.from_flat(operands)
+    check_data(x, "x", backend.SUPPORTS, record.transform.mode)
+    x, record = check_sandwich(x, record)
+    if backend is reference:  # the kernels check each entry of their copy
+        check_permutation(record.permutation)
+    return backend.sandwich(x, record)
+
+
+def sandwich_backward(backend: ModuleType, grad: Tensor, x: Tensor, *operands: Any) -> Sequence[Tensor]:
+    *operands, needs = operands
+    record = Sandwich.from_flat(operands)
+    check_data(x, "x", backend.SUPPORTS, record.transform.mode)
+    x, record = check_sandwich(x, record)
+    needs = check_needs(needs, sources(x, operands))
+    return backend.sandwich_backward(check_grad(grad, x, record.layout.out_features), x, record, needs)
+
+
+# --- gradients in plain torch, unchecked: under `vmap` and `create_graph=True` there are no addresses to look at
+
+reference_wavedec_backward = reference.wavedec_backward
+reference_waverec_backward = reference.waverec_backward
+
+
+def reference_sandwich_backward(grad: Tensor, x: Tensor, *operands: Any) -> Sequence[Tensor]:
+    return reference.sandwich_backward(grad, x, Sandwich.from_flat(operands[:-1]), operands[-1])
+
+
+# --- shapes alone
+
+
+def fake_fwht(x: Tensor, scale: float) -> Tensor:
+    check_data(x, "x")
+    return torch.empty_like(x, memory_format=torch.contiguous_format)
+
+
+def fake_wavedec(x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int) -> Tensor:
+    check_data(x, "x")
+    check_depth(mode, level)
+    return x.new_empty((*x.shape[:-1], sum(reference.coeff_lengths(x.shape[-1], lo.shape[0], mode, level))))
+
+
+def fake_waverec(packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int) -> Tensor:
+    check_data(packed, "packed")
+    check_depth(mode, level)
+    return packed.new_empty((*packed.shape[:-1], n))
+
+
+def fake_wavedec_backward(grad: Tensor, x: Tensor, lo: Tensor, hi: Tensor, *args: Any) -> list[Tensor]:
+    return _gradients((x, lo, hi), args[-1], x)
+
+
+fake_waverec_backward = fake_wavedec_backward
+
+
+def fake_sandwich(x: Tensor, *operands: Any) -> Tensor:
+    check_data(x, "x")
+    return x.new_empty((*x.shape[:-1], operands[3].shape[0]))
+
+
+def fake_sandwich_backward(grad: Tensor, x: Tensor, *operands: Any) -> list[Tensor]:
+    return _gradients(sources(x, operands), operands[-1], operands[3])
+
+
+def _gradients(inputs: Sequence[Tensor | None], needs: Sequence[bool], like: Tensor) -> list[Tensor]:
+    return [
+        like.new_empty((0,)) if t is None or not needed else t.new_empty(t.shape)
+        for t, needed in zip(inputs, needs, strict=True)
+    ]

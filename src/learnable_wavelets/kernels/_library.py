@@ -1,0 +1,125 @@
+"""The registered operators: schemas, implementations by device, fakes, derivatives; and the calls of them.
+
+Defined through `torch.library.Library`, whose call costs a fraction of that of the `custom_op` decorator. A plain eager
+call does without even that, see `_autograd`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from . import _flat as flat
+from . import cpu, reference, triton
+from ._autograd import Operator, eager_path, is_plain_eager, register, register_fwht
+from ._backend import forced_backend
+from ._sandwich import CONSTANTS, INDEX, TENSORS, Sandwich
+from ._validate import check_sandwich, check_transform
+
+NAMESPACE = "learnable_wavelets"
+_OPERANDS = ", ".join(f"{kind} {name}" for name, kind in {"x": "Tensor", **TENSORS, **CONSTANTS}.items())
+_BANK = "Tensor lo, Tensor hi"
+SCHEMAS = {
+    "fwht": "(Tensor x, float scale) -> Tensor",
+    "wavedec": f"(Tensor x, {_BANK}, str mode, int level) -> Tensor",
+    "waverec": f"(Tensor packed, {_BANK}, int n, str mode, int level) -> Tensor",
+    "wavedec_backward": f"(Tensor grad, Tensor x, {_BANK}, str mode, int level, bool[] needs) -> Tensor[]",
+    "waverec_backward": f"(Tensor grad, Tensor packed, {_BANK}, int n, str mode, int level, bool[] needs) -> Tensor[]",
+    "sandwich": f"({_OPERANDS}) -> Tensor",
+    "sandwich_backward": f"(Tensor grad, {_OPERANDS}, bool[] needs) -> Tensor[]",
+}
+
+
+def _backend(x: Tensor) -> ModuleType:
+    """Return the back end of a registered operator: that of the device of x, or a forced one that takes the device."""
+    if x.is_cuda or (triton.INTERPRETED and forced_backend() == "triton"):
+        return triton
+    return cpu if cpu.AVAILABLE else reference
+
+
+def _implementation(name: str) -> Callable[..., Any]:
+    function = getattr(flat, name)
+    data = 1 if name.endswith("_backward") else 0  # the place of x
+    return lambda *args: function(_backend(args[data]), *args)
+
+
+LIBRARY = torch.library.Library(NAMESPACE, "DEF")  # type: ignore[no-untyped-call]
+for _name, _schema in SCHEMAS.items():
+    LIBRARY.define(_name + _schema, tags=(torch.Tag.pt2_compliant_tag,))  # type: ignore[no-untyped-call]
+    for _device in ("CPU", "CUDA"):
+        LIBRARY.impl(_name, _implementation(_name), _device)  # type: ignore[no-untyped-call]
+    torch.library.register_fake(f"{NAMESPACE}::{_name}", getattr(flat, f"fake_{_name}"), lib=LIBRARY)
+
+OPERATORS = {name: getattr(getattr(torch.ops, NAMESPACE), name).default for name in SCHEMAS}
+
+
+def _differentiable(name: str, tensors: int, places: Sequence[int]) -> Callable[..., Any]:
+    """Register the derivative of an operator, and return its eager path."""
+    operator = Operator(name, tensors, tuple(places), getattr(flat, f"reference_{name}_backward"))
+    backward = OPERATORS[f"{name}_backward"]
+    register(operator, backward, LIBRARY)
+    return eager_path(operator, getattr(flat, f"{name}_backward"), backward)
+
+
+register_fwht(OPERATORS["fwht"], LIBRARY)
+_EAGER = {
+    "wavedec": _differentiable("wavedec", 3, range(3)),
+    "waverec": _differentiable("waverec", 3, range(3)),
+    "sandwich": _differentiable("sandwich", 1 + len(TENSORS), [p for p in range(1 + len(TENSORS)) if p != 1 + INDEX]),
+}
+
+
+class _EagerFWHT(torch.autograd.Function):
+    """Its own derivative, of every order."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: float, backend: ModuleType) -> Tensor:
+        ctx.scale, ctx.backend = scale, backend
+        return flat.fwht(backend, x, scale)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        return fwht(ctx.backend, grad, ctx.scale), None, None
+
+
+def fwht(backend: ModuleType, x: Tensor, scale: float) -> Tensor:
+    if not is_plain_eager((x,)):
+        return OPERATORS["fwht"](x, scale)
+    if torch.is_grad_enabled():
+        return _EagerFWHT.apply(x, scale, backend)  # type: ignore[no-untyped-call]
+    return flat.fwht(backend, x, scale)
+
+
+def wavedec(backend: ModuleType, x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int) -> Tensor:
+    if not is_plain_eager((x, lo, hi)):
+        return OPERATORS["wavedec"](x, lo, hi, mode, level)
+    data, low, high, _ = check_transform(x, lo, hi, mode, level)
+    if not torch.is_grad_enabled():
+        return backend.wavedec(data, low, high, mode, level)
+    compute = partial(backend.wavedec, data, low, high, mode, level)
+    return _EAGER["wavedec"](x, lo, hi, (mode, level), backend, compute)
+
+
+def waverec(backend: ModuleType, packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int) -> Tensor:
+    if not is_plain_eager((packed, lo, hi)):
+        return OPERATORS["waverec"](packed, lo, hi, n, mode, level)
+    data, low, high, _ = check_transform(packed, lo, hi, mode, level, n)
+    if not torch.is_grad_enabled():
+        return backend.waverec(data, low, high, n, mode, level)
+    compute = partial(backend.waverec, data, low, high, n, mode, level)
+    return _EAGER["waverec"](packed, lo, hi, (n, mode, level), backend, compute)
+
+
+def sandwich(backend: ModuleType, x: Tensor, operands: Sandwich) -> Tensor:
+    tensors = (x, *operands.tensors())
+    if not is_plain_eager(tensors):
+        return OPERATORS["sandwich"](*tensors, *operands.constants())
+    data, checked = check_sandwich(x, operands)
+    if not torch.is_grad_enabled():
+        return backend.sandwich(data, checked)
+    return _EAGER["sandwich"](*tensors, operands.constants(), backend, partial(backend.sandwich, data, checked))

@@ -1,0 +1,26 @@
+"""The kernels in C for the CPU, where the extension was built."""
+
+import torch
+
+from .._supports import Supports
+
+try:
+    from . import _cpu
+except ImportError:  # built without a compiler: everything works in plain torch
+    AVAILABLE = False
+else:
+    AVAILABLE = True
+    from ._calls import fwht as fwht
+    from ._calls import sandwich as sandwich
+    from ._calls import sandwich_backward as sandwich_backward
+    from ._calls import wavedec as wavedec
+    from ._calls import wavedec_backward as wavedec_backward
+    from ._calls import waverec as waverec
+    from ._calls import waverec_backward as waverec_backward
+
+SUPPORTS = Supports(("periodization", "zero"), (torch.float32, torch.float64, torch.bfloat16), ("cpu",))
+
+
+def missing() -> str | None:
+    """Return why this back end is not available, or `None`."""
+    return None if AVAILABLE else "the C extension was not built"

@@ -1,0 +1,57 @@
+"""Gradients of the reference by autograd: differentiable once more where grad mode is on (`create_graph=True`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from .._precision import full_precision
+from .._sandwich import Sandwich, sources
+from ._sandwich import sandwich
+from ._wavelet import wavedec, waverec
+
+Gradients = tuple[Tensor, ...]
+
+
+def wavedec_backward(
+    grad: Tensor, x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int, needs: Sequence[bool]
+) -> Gradients:
+    return _gradients(lambda *t: wavedec(*t, mode, level), (x, lo, hi), grad, needs)
+
+
+def waverec_backward(
+    grad: Tensor, packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int, needs: Sequence[bool]
+) -> Gradients:
+    return _gradients(lambda *t: waverec(*t, n, mode, level), (packed, lo, hi), grad, needs)
+
+
+def sandwich_backward(grad: Tensor, x: Tensor, operands: Sandwich, needs: Sequence[bool]) -> Gradients:
+    """Return the gradients of x, B, G, S, bias and the four filters; an empty tensor where none is needed."""
+    constants, permutation = operands.constants(), operands.permutation
+
+    def function(x: Tensor, diag_in: Tensor, *rest: Tensor) -> Tensor:
+        return sandwich(x, Sandwich.from_flat((diag_in, permutation, *rest, *constants)))
+
+    return _gradients(function, sources(x, operands.tensors()), grad, needs)
+
+
+def _gradients(
+    function: Callable[..., Tensor], inputs: Sequence[Tensor | None], grad: Tensor, needs: Sequence[bool]
+) -> Gradients:
+    twice = torch.is_grad_enabled()
+    with full_precision(grad), torch.enable_grad():
+        if not twice:  # by the bare operators inputs may come without a graph
+            inputs = [
+                t if t is None else t.detach().requires_grad_(bool(n)) for t, n in zip(inputs, needs, strict=True)
+            ]
+        wanted = [t for t, needed in zip(inputs, needs, strict=True) if needed and t is not None]
+        y = function(*inputs)
+        # filters have no effect at level 0: zeros
+        found = iter(
+            torch.autograd.grad(y, wanted, grad, create_graph=twice, allow_unused=True, materialize_grads=True)
+        )
+    return tuple(
+        next(found) if needed and t is not None else grad.new_empty(0) for t, needed in zip(inputs, needs, strict=True)
+    )
