@@ -95,6 +95,8 @@ def _shapes(layout: tuple[int, ...], kind: str, mode: str, level: int, taps: int
     if kind == "hadamard":
         check_power_of_two(shape.n)
         length = shape.n
+        if taps:
+            raise ValueError("`dec_lo` must be None for transform 'hadamard', got a filter")
     elif kind == "wavelet":
         length = packed_length(shape.n, taps, mode, level)
     else:
