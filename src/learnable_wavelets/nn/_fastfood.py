@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..functional._arguments import check_dtype, check_flag
+from .._checks import check_dtype, check_flag
 from ..kernels import _calls as kernels
 from ..kernels._layout import wide_blocks
 from ._layer import Banks, SandwichLayer, check_dropout, check_size

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..functional._arguments import check_flag
+from .._checks import check_flag
 from ._bind import Once
 from ._linear import WaveletLinear
 from ._recurrent import Cell, Gated, Inputs, LayerFactory, State, Step

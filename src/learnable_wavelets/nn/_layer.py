@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout
 
-from ..filters._base import held
-from ..functional._arguments import check_int
+from .._checks import check_int
+from ..filters._base import fast_parameter as held
 from ..functional._bank import FilterBank
-from ..functional._check import HALF_TYPES, compute_dtype
-from ..functional._multilevel import without_effect
+from ..functional._transform import keep_in_graph as without_effect
 from ..kernels import _calls as kernels
 from ..kernels._layout import Layout
+from ..kernels._precision import compute_dtype
 from ._state import contents, misfits, permutation_problem, put_back, replace
 
 STARTS = ("ones", "signs", "gaussian")
@@ -152,7 +152,7 @@ class SandwichLayer(nn.Module, ABC):
     ) -> Operands:
         """What `kernels.sandwich` takes beside an x like this one; the filter bank is made here, if not in `banks`."""
         diag_in, diag_mid, diag_out = diagonals
-        if diag_out.dtype in HALF_TYPES:
+        if diag_out.dtype in (torch.float16, torch.bfloat16):
             diag_in, diag_mid, diag_out = (d.float() for d in diagonals)
             bias = None if bias is None else bias.float()
         bank, mode, level = self._transform(x, banks)

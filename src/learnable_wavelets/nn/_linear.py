@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from .._checks import check_dtype, check_flag, check_level, check_mode
 from ..filters import LearnableWaveletFilter, WaveletFilter
-from ..filters._base import held
-from ..functional._arguments import check_dtype, check_flag
-from ..functional._bank import WaveletLike
-from ..functional._check import check_device, check_mode, compute_dtype
+from ..filters._base import fast_parameter as held
+from ..functional._bank import WaveletLike, check_device
 from ..functional._losses import orthogonality_loss
-from ..functional._multilevel import check_level, deepest_level, useful_level
+from ..functional._multilevel import deepest_level, useful_level
 from ..kernels import _calls as kernels
 from ..kernels._layout import Layout, narrow_blocks, wide_blocks
+from ..kernels._precision import compute_dtype
 from ..kernels.reference import analyse, coeff_lengths, synthesise
 from ._layer import Banks, SandwichLayer, check_dropout, check_size
 
@@ -140,7 +140,7 @@ class WaveletLinear(SandwichLayer):
     def _transform(self, x: Tensor, banks: Banks | None = None) -> tuple[kernels.Bank, str, int]:
         module = self.filter
         made = None if banks is None else banks.get(module)
-        bank = check_device(module.filter_bank if made is None else made, x)
+        bank = check_device(module() if made is None else made, x)
         if banks is not None:
             banks[module] = bank
         dtype = compute_dtype(held(self, "diag_out").dtype)

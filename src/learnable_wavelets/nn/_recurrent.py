@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from ..functional._arguments import check_dtype, check_flag
+from .._checks import check_dtype, check_flag
 from ._bind import Once, bind_together
 from ._layer import check_size
 

@@ -12,7 +12,7 @@ from torch.nn.functional import dropout as drop
 from torch.nn.functional import linear
 from torch.nn.utils.rnn import PackedSequence
 
-from ..functional._arguments import check_flag
+from .._checks import check_flag
 from ._bind import Once
 from ._layer import check_dropout, check_size
 from ._recurrent import Gated, Inputs, LayerFactory, State, Step
