@@ -38,17 +38,17 @@ def check_int(name: str, value: Any) -> int:
 
 
 def check_size(name: str, value: Any) -> int:
-    value = check_int(name, value)
-    if not 1 <= value <= _LARGEST:
-        raise ValueError(f"`{name}` must be at least 1 and at most 2**48, got {value}")
-    return value
+    size = check_int(name, value)
+    if not 1 <= size <= _LARGEST:
+        raise ValueError(f"`{name}` must be at least 1 and at most 2**48, got {size}")
+    return size
 
 
 def check_level(level: Any, deepest: int, reason: str) -> int:
-    level = check_int("level", level)
-    if not 0 <= level <= deepest:
-        raise ValueError(f"`level` must be between 0 and {deepest} for {reason}, got {level}")
-    return level
+    depth = check_int("level", level)
+    if not 0 <= depth <= deepest:
+        raise ValueError(f"`level` must be between 0 and {deepest} for {reason}, got {depth}")
+    return depth
 
 
 def check_flag(name: str, value: Any, hint: str = "") -> bool:
@@ -58,10 +58,10 @@ def check_flag(name: str, value: Any, hint: str = "") -> bool:
 
 
 def check_dropout(value: Any) -> float:
-    value = check_number("dropout", value)
-    if not 0 <= value < 1:
+    dropout = check_number("dropout", value)
+    if not 0 <= dropout < 1:
         raise ValueError(f"`dropout` must be at least 0 and less than 1, got {value}")
-    return value
+    return dropout
 
 
 def check_number(name: str, value: Any) -> float:
@@ -80,6 +80,12 @@ def check_multiplier(name: str, value: Any) -> float:
 
 def check_seed(seed: Any) -> int | None:
     return None if seed is None else check_int("seed", seed)
+
+
+def check_text(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"`{name}` must be a str, got {type(value).__name__}")
+    return value
 
 
 def check_choice(name: str, value: Any, known: tuple[str, ...]) -> str:
@@ -114,12 +120,12 @@ def check_signal(data: Any, name: str = "data") -> Tensor:
 
 def check_axis(data: Tensor, axis: Any, name: str = "data") -> int:
     """Return `axis` as an index from the end, with at least one sample along it."""
-    axis = check_int("axis", axis)
-    if data.dim() == 0 or not -data.dim() <= axis < data.dim():
-        raise ValueError(f"`axis` must be an axis of `{name}` with shape {tuple(data.shape)}, got {axis}")
-    if data.shape[axis] == 0:
-        raise ValueError(f"`{name}` must have at least one sample along axis {axis}, got shape {tuple(data.shape)}")
-    return axis if axis < 0 else axis - data.dim()
+    place = check_int("axis", axis)
+    if data.dim() == 0 or not -data.dim() <= place < data.dim():
+        raise ValueError(f"`axis` must be an axis of `{name}` with shape {tuple(data.shape)}, got {place}")
+    if data.shape[place] == 0:
+        raise ValueError(f"`{name}` must have at least one sample along axis {place}, got shape {tuple(data.shape)}")
+    return place if place < 0 else place - data.dim()
 
 
 def check_input(input: Any, own: Tensor, name: str = "input") -> torch.dtype:

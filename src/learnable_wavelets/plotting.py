@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .functional._arguments import check_int
-from .functional._bank import FilterBank, WaveletLike
+from ._checks import check_int
+from .functional._bank import FilterBank, WaveletLike, in_double
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +42,7 @@ _STYLES: dict[str, dict[str, Any]] = {
 def scaling_and_wavelet(
     wavelet: WaveletLike, level: int = 8
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    r"""Scaling function and wavelet of the synthesis side by the cascade algorithm.
+    r"""Compute scaling function and wavelet of the synthesis side by the cascade algorithm.
 
     $\varphi$ is the limit of `level` inverse transforms of one approximation coefficient, $\psi$ that of one detail
     coefficient, both scaled by $2^{\mathrm{level}/2}$: `pywt.upcoef`, and `pywt.Wavelet.wavefun` up to its sign and
@@ -59,7 +59,7 @@ def scaling_and_wavelet(
 
     Raises:
         ValueError: `level` outside 1 to 20, unknown wavelet.
-        TypeError: `level` is no int.
+        TypeError: `level` is not an int.
 
     Examples:
         >>> import learnable_wavelets as lw
@@ -77,11 +77,11 @@ def scaling_and_wavelet(
 
 
 def plot_filters(wavelet: WaveletLike, ax: Axes | None = None) -> Axes:
-    """The taps of the four filters, side by side at each index.
+    """Draw the taps of the four filters, side by side at each index.
 
     Args:
         wavelet: a PyWavelets name, a `pywt.Wavelet`, a `FilterBank` or a `WaveletFilter`.
-        ax: where to draw; default: a new figure.
+        ax: Axes to draw on; default: a new figure.
 
     Returns:
         The Axes drawn on.
@@ -106,11 +106,11 @@ def plot_filters(wavelet: WaveletLike, ax: Axes | None = None) -> Axes:
 
 
 def plot_frequency_response(wavelet: WaveletLike, ax: Axes | None = None) -> Axes:
-    r"""The magnitude responses $|H(e^{i\omega})|$ of the four filters over $\omega / \pi$ from 0 to 1.
+    r"""Draw the magnitude responses $|H(e^{i\omega})|$ of the four filters over $\omega / \pi$ from 0 to 1.
 
     Args:
         wavelet: a PyWavelets name, a `pywt.Wavelet`, a `FilterBank` or a `WaveletFilter`.
-        ax: where to draw; default: a new figure.
+        ax: Axes to draw on; default: a new figure.
 
     Returns:
         The Axes drawn on.
@@ -131,11 +131,11 @@ def plot_frequency_response(wavelet: WaveletLike, ax: Axes | None = None) -> Axe
 
 
 def plot_scaling_and_wavelet(wavelet: WaveletLike, ax: Axes | None = None, *, level: int = 8) -> Axes:
-    r"""The scaling function $\varphi$ and the wavelet $\psi$ of the synthesis side.
+    r"""Draw the scaling function $\varphi$ and the wavelet $\psi$ of the synthesis side.
 
     Args:
         wavelet: a PyWavelets name, a `pywt.Wavelet`, a `FilterBank` or a `WaveletFilter`.
-        ax: where to draw; default: a new figure.
+        ax: Axes to draw on; default: a new figure.
         level: number of refinements of the cascade algorithm.
 
     Returns:
@@ -160,19 +160,19 @@ def plot_scaling_and_wavelet(wavelet: WaveletLike, ax: Axes | None = None, *, le
 
 
 def plot_comparison(wavelets: Mapping[str, WaveletLike]) -> NDArray[np.object_]:
-    """Banks side by side, a column each: taps, frequency responses, scaling function and wavelet.
+    """Draw banks side by side, a column each: taps, frequency responses, scaling function and wavelet.
 
     Rows share their scale, so that before and after training can be compared by eye.
 
     Args:
-        wavelets: what to compare, by title, for instance `{"start": filter.start_bank(), "learned": filter}`.
+        wavelets: the banks by title, for instance `{"start": filter.start_bank(), "learned": filter}`.
 
     Returns:
         The Axes, `(3, len(wavelets))`; `axes[0, 0].figure` is the figure.
 
     Raises:
-        ValueError: nothing to compare.
-        TypeError: `wavelets` is no mapping.
+        ValueError: there is nothing to compare.
+        TypeError: `wavelets` is not a mapping.
 
     Examples:
         >>> import learnable_wavelets as lw
@@ -200,12 +200,12 @@ def plot_comparison(wavelets: Mapping[str, WaveletLike]) -> NDArray[np.object_]:
 
 
 def _numbers(wavelet: WaveletLike) -> dict[str, NDArray[np.float64]]:
-    bank = FilterBank.from_wavelet(wavelet, dtype=torch.float64).detach()
-    return {name: taps.cpu().numpy() for name, taps in zip(FilterBank._fields, bank, strict=True)}
+    bank = in_double(FilterBank.from_wavelet(wavelet, dtype=torch.float64))
+    return {name: taps.numpy() for name, taps in zip(FilterBank._fields, bank, strict=True)}
 
 
 def _spread(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Zeros between neighbours."""
+    """Put zeros between neighbours."""
     spread = np.zeros(2 * len(values) - 1)
     spread[::2] = values
     return spread

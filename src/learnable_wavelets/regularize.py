@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from .filters import WaveletFilter
 
 
 def wavelet_regularizer(model: nn.Module) -> Tensor:
-    r"""Sum of the wavelet losses of all filter banks in `model`; add it to the training loss.
+    r"""Sum the wavelet losses of all filter banks in `model`; add the result to the training loss.
 
     A bank that several layers share counts once. Exact banks (orthogonal, biorthogonal) contribute a true zero.
-    Works on compiled and on wrapped models (`DistributedDataParallel`, `DataParallel`), and on a bank itself.
+    Works on compiled and on wrapped models (`DistributedDataParallel`, `DataParallel`, `AveragedModel`), and on a
+    filter itself.
 
     Args:
         model: any module.
@@ -46,14 +46,14 @@ def wavelet_regularizer(model: nn.Module) -> Tensor:
 
 
 def wavelet_losses(model: nn.Module) -> dict[str, dict[str, Tensor]]:
-    """The terms of `wavelet_regularizer` by the bank's module name and the term's name, for logging.
+    """Return the terms of `wavelet_regularizer` by the filter's module name and the term's name, for logging.
 
     Args:
         model: any module.
 
     Returns:
         For each distinct bank its terms, `perfect_reconstruction` and `alias_cancellation`, under the name it has in
-        `model.named_modules()` without the `_orig_mod` of a compiled and the `module` of a wrapped model.
+        `model.named_modules()`, without the `_orig_mod` of a compiled and the `module` of a wrapped or averaged model.
 
     Raises:
         TypeError: `model` is not an `nn.Module`.
@@ -67,21 +67,26 @@ def wavelet_losses(model: nn.Module) -> dict[str, dict[str, Tensor]]:
     return {name: module.losses() for name, module in _banks(model)}
 
 
+_WRAPPERS = (nn.parallel.DistributedDataParallel, nn.DataParallel, AveragedModel)
+_TRANSPARENT = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")  # torch.compile, FSDP, checkpointing
+
+
 def _banks(model: nn.Module) -> list[tuple[str, WaveletFilter]]:
-    """Each distinct bank once, under the name that it has without wrappers."""
+    """Find each distinct bank, under the name that it has without wrappers."""
     if not isinstance(model, nn.Module):
         raise TypeError(f"`model` must be a torch.nn.Module, got {type(model).__name__}")
-    return [(".".join(path), module) for path, module in _walk(model, (), set()) if isinstance(module, WaveletFilter)]
-
-
-def _walk(
-    module: nn.Module, path: tuple[str, ...], seen: set[nn.Module]
-) -> Iterator[tuple[tuple[str, ...], nn.Module]]:
-    if module in seen:
-        return
-    seen.add(module)
-    yield path, module
-    wrapper = isinstance(module, (nn.parallel.DistributedDataParallel, nn.DataParallel))
-    for name, child in module.named_children():
-        inside = name == "_orig_mod" or (wrapper and name == "module")
-        yield from _walk(child, path if inside else (*path, name), seen)
+    found: list[tuple[str, WaveletFilter]] = []
+    seen: set[nn.Module] = set()
+    stack: list[tuple[tuple[str, ...], nn.Module]] = [((), model)]
+    while stack:
+        path, module = stack.pop()
+        if module in seen:
+            continue
+        seen.add(module)
+        if isinstance(module, WaveletFilter):
+            found.append((".".join(path), module))
+        wrapper = isinstance(module, _WRAPPERS)
+        for name, child in reversed([*module.named_children()]):
+            hidden = name in _TRANSPARENT or (wrapper and name == "module")
+            stack.append((path if hidden else (*path, name), child))
+    return found

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from .._checks import check_mode
 from .._command_line import parse_choice, parse_counts, parse_names, parse_seeds
-from ..functional._check import check_mode
 from ._layers import COMBINATIONS, CONSTRAINTS, STACKED, LayerOptions, PaperWavelet, describe, make_filter
 from ._options import COMMON, GATES, PRESETS, PROTOCOLS, Choices
 from ._recipe import Recipe

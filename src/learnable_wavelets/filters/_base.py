@@ -3,40 +3,42 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pywt
 import torch
 from torch import Tensor, nn
 
-from ..functional._bank import FilterBank, WaveletLike, rounding
+from ..functional._bank import FilterBank, WaveletLike, in_double, rounding
+
+_PLAIN = (nn.Parameter, Tensor)
 
 
-def held(module: nn.Module, name: str) -> Any:
-    """The parameter `module.name`, by one look into a dictionary unless it is parametrised, pruned or a buffer.
-
-    `nn.Module` finds attributes of its own making last, and the layers need a dozen in a call that may take 15 us.
-    """
-    value = module._parameters.get(name)
-    return getattr(module, name) if value is None else value
-
-
-def whole(value: Tensor) -> Tensor:
-    """All of a parameter, also of one that `fully_shard` has dealt out over processes; differentiable."""
-    if type(value) is nn.Parameter or not hasattr(value, "full_tensor"):
+def unsharded(value: Tensor) -> Tensor:
+    """Return a parameter in full, also one that `fully_shard` has distributed over processes; differentiable."""
+    if type(value) in _PLAIN or not hasattr(value, "full_tensor"):
         return value
     gathered: Tensor = value.full_tensor()
     return gathered
 
 
+def copy_into(parameter: Tensor, values: Tensor) -> None:
+    """Copy `values` into a parameter; into its shards, if `fully_shard` has distributed it over processes."""
+    if hasattr(parameter, "device_mesh"):
+        from torch.distributed.tensor import distribute_tensor
+
+        mesh = parameter.device_mesh
+        values = distribute_tensor(values.to(mesh.device_type), mesh, parameter.placements)  # type: ignore[attr-defined]
+    parameter.copy_(values)
+
+
 class WaveletFilter(nn.Module, ABC):
-    """A module that holds a two-channel filter bank and knows how far it is from a wavelet.
+    """A module whose output is a two-channel filter bank; it knows how far the bank is from a wavelet.
 
     Subclasses parametrise the bank: four free filters with a soft loss, or angles or lifting steps that keep it exact.
-    Layers and `functional` take any of them, and two layers may share one.
-
-    Attributes:
-        filter_bank: the four filters as a `FilterBank`, differentiable in the parameters.
+    A subclass implements `forward()`, which takes no arguments and returns the four filters as a `FilterBank`,
+    differentiable in the parameters, and `reset_parameters()`. Layers and `functional` take any of them, and two layers
+    may share one. They call the module, so that hooks, pruning and weight norm work as on every module.
     """
 
     def __init__(self, start: FilterBank, label: str) -> None:
@@ -45,34 +47,37 @@ class WaveletFilter(nn.Module, ABC):
         self._start = tuple(tuple(f.tolist()) for f in start)
         self._label = label
 
-    @property
     @abstractmethod
-    def filter_bank(self) -> FilterBank: ...
+    def forward(self) -> FilterBank:
+        """Return the four filters, differentiable in the parameters."""
 
-    def forward(self):
-        return self.filter_bank
+    @property
+    def filter_bank(self) -> FilterBank:
+        """The four filters: the output of the module, `self()`."""
+        bank: FilterBank = self()
+        return bank
 
     @abstractmethod
     def reset_parameters(self) -> None:
         """Return to the wavelet that the filter was made from."""
 
     def losses(self) -> dict[str, Tensor]:
-        """The terms of the wavelet loss by name; an exact bank's are true zeros, without a gradient."""
+        """Return the terms of the wavelet loss by name; for an exact bank they are true zeros, without a gradient."""
         own = next(self.parameters(), None)
         zero = torch.zeros((), device=(self.filter_bank.dec_lo if own is None else own).device)
         return {"perfect_reconstruction": zero, "alias_cancellation": zero}
 
     def regularizer(self) -> Tensor:
-        """The sum of `losses()`: what `wavelet_regularizer` adds to the training loss."""
-        return torch.stack(list(self.losses().values())).sum()
+        """Return the sum of `losses()`: what `wavelet_regularizer` adds to the training loss."""
+        return torch.stack([*self.losses().values()]).sum()
 
     def to_pywt(self, name: str = "learned") -> pywt.Wavelet:
-        """The present bank as a `pywt.Wavelet`."""
+        """Return the present bank as a `pywt.Wavelet`."""
         return self.filter_bank.to_pywt(name)
 
     def start_bank(self) -> FilterBank:
-        """The float64 bank that training started from, on the CPU."""
-        return FilterBank(*(torch.tensor(f, dtype=torch.float64, device="cpu") for f in self._start))
+        """Return the float64 bank that training started from, on the CPU."""
+        return FilterBank(*[torch.tensor(f, dtype=torch.float64, device="cpu") for f in self._start])
 
     def __len__(self) -> int:
         return len(self._start[0])
@@ -82,7 +87,7 @@ class WaveletFilter(nn.Module, ABC):
 
 
 class Start(NamedTuple):
-    """What a filter is made from."""
+    """The bank that a filter is made from."""
 
     bank: FilterBank
     """In float64, on the CPU, padded."""
@@ -93,10 +98,10 @@ class Start(NamedTuple):
 
 
 def read_start(wavelet: WaveletLike, taps: int | None = None) -> Start:
-    """The bank to start from, padded to `taps`."""
+    """Read the bank to start from, padded to `taps`."""
     table = {"device": "cpu", "dtype": torch.float64} if isinstance(wavelet, (str, pywt.Wavelet)) else {}
-    given = FilterBank.from_wavelet(wavelet, **table).detach()  # type: ignore[arg-type]
-    bank = given.to(device="cpu", dtype=torch.float64)
+    given = FilterBank.from_wavelet(wavelet, **table)  # type: ignore[arg-type]
+    bank = in_double(given)
     if taps is not None:
         bank = bank.pad(taps)
     name = wavelet.name if isinstance(wavelet, pywt.Wavelet) else wavelet
@@ -104,7 +109,3 @@ def read_start(wavelet: WaveletLike, taps: int | None = None) -> Start:
     if not all(bool(f.isfinite().all()) for f in bank):
         raise ValueError(f"`wavelet` must have finite filters, got {label} with infinite or NaN taps")
     return Start(bank, label, rounding(given.dec_lo.dtype))
-
-
-def copy_into(parameter, values):
-    parameter.copy_(values)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import torch
 from torch import Tensor, nn
 
-from ..functional._arguments import check_dtype
+from .._checks import check_dtype
 from ..functional._bank import FilterBank, WaveletLike
-from ..functional._check import compute_dtype
-from ..functional._losses import alternating, orthogonality_loss
-from ._base import WaveletFilter, read_start, whole
+from ..functional._conditions import alternating, orthogonality
+from ..kernels._precision import compute_dtype
+from ._base import WaveletFilter, copy_into, read_start, unsharded
+
+_NEAR = 1e-4  # orthogonality losses: dmey 2e-5, the next wavelet (bior6.8) 5e-2
+_ATTEMPTS = 12  # to project dmey, whose 62 taps leave the conditions almost dependent: the nearest result counts
 
 
 class OrthogonalWaveletFilter(WaveletFilter):
@@ -25,19 +29,24 @@ class OrthogonalWaveletFilter(WaveletFilter):
     So L/2 free numbers replace 4 L, and `regularizer()` is a true zero.
 
     Args:
-        wavelet: where to start: any orthonormal wavelet (haar, db, sym, coif), bank or filter.
+        wavelet: the start: an orthonormal wavelet (haar, db, sym, coif), bank or filter. From a nearly orthonormal one
+            (dmey, a truncated series) the filter starts at the nearest orthonormal bank, with a warning.
         taps: filter length; zeros are added on both sides.
-        device: where the parameters live.
-        dtype: their dtype.
+        device: device of the parameters.
+        dtype: dtype of the parameters.
 
     Attributes:
         angles: the rotation angles in radians, a parameter of shape `(taps / 2,)`. Their sum is $\pi/4$ (modulo
             $2\pi$) exactly when the low-pass filter passes a constant unchanged; training may leave that.
+        sign: 1 or -1, the sign of the high-pass filter: a number, and so not in the state. Load a state into a filter
+            that was made from a bank with the same sign.
 
     Raises:
-        ValueError: the wavelet is not orthonormal (so is dmey, a truncated series), is unknown, or `taps` is odd or
-            smaller than its length.
+        ValueError: the wavelet is not orthonormal, is unknown, or `taps` is odd or smaller than its length.
         TypeError: `wavelet` or `taps` of another type.
+
+    Warns:
+        UserWarning: the wavelet is only nearly orthonormal; the message has the largest difference of the taps.
 
     Examples:
         >>> import torch, learnable_wavelets as lw
@@ -54,8 +63,6 @@ class OrthogonalWaveletFilter(WaveletFilter):
         [doi 10.1109/29.1491](https://doi.org/10.1109/29.1491).
     """
 
-    sign: Tensor
-
     def __init__(
         self,
         wavelet: WaveletLike = "db2",
@@ -66,34 +73,46 @@ class OrthogonalWaveletFilter(WaveletFilter):
     ) -> None:
         check_dtype(dtype)
         start, label, rounding = read_start(wavelet, taps)
-        defect = float(orthogonality_loss(start))
-        if not defect <= rounding**2:  # NaN too; dmey, a truncated series, has 3e-5
-            raise ValueError(f"`wavelet` must be orthonormal, got {label} with an orthogonality loss of {defect:.1e}")
+        loss = float(orthogonality(*start))
+        if not loss <= _NEAR:  # NaN too
+            raise ValueError(f"`wavelet` must be orthonormal, got {label} with an orthogonality loss of {loss:.1e}")
+        if loss > rounding**2:
+            given, start = start, nearest_bank(start)
+            apart = max(float((a - b).abs().max()) for a, b in zip(given, start, strict=True))
+            nearest = f"the nearest orthonormal bank is taken, whose taps differ by up to {apart:.1e}"
+            warnings.warn(f"`wavelet` {label} is not orthonormal: {nearest}", stacklevel=2)
         super().__init__(start, label)
+        self.sign = _sign(start)
         self.angles = nn.Parameter(torch.empty(start.taps // 2, device=device, dtype=dtype))
-        self.register_buffer("sign", torch.empty((), device=device, dtype=dtype))  # of the high-pass filter
         self.reset_parameters()
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        start = self.start_bank()
-        self.angles.copy_(torch.tensor(lattice_angles(start.dec_lo.tolist()), dtype=torch.float64, device="cpu"))
-        self.sign.copy_(torch.sign(torch.dot(start.dec_hi, _alternating_flip(start.dec_lo))))
+        angles = lattice_angles(self.start_bank().dec_lo.tolist())
+        copy_into(self.angles, torch.tensor(angles, dtype=torch.float64, device="cpu"))
 
-    @property
-    def filter_bank(self) -> FilterBank:
-        low = lattice_filter(whole(self.angles).to(compute_dtype(self.angles.dtype)))
-        high = self.sign.to(low.dtype) * _alternating_flip(low)
-        return FilterBank(low, high, low.flip(0), high.flip(0))
+    def forward(self) -> FilterBank:
+        low = lattice_filter(unsharded(self.angles).to(compute_dtype(self.angles.dtype)))
+        return _bank(low, self.sign)
+
+
+def _bank(low: Tensor, sign: float) -> FilterBank:
+    high = sign * _alternating_flip(low)
+    return FilterBank(low, high, low.flip(0), high.flip(0))
+
+
+def _sign(bank: FilterBank) -> float:
+    """Return the sign of the high-pass filter, beside PyWavelets' choice."""
+    return math.copysign(1.0, float((bank.dec_hi * _alternating_flip(bank.dec_lo)).sum()))
 
 
 def _alternating_flip(low: Tensor) -> Tensor:
-    """`(-1)^(k+1) low[L-1-k]`, PyWavelets' high-pass filter of an orthonormal low-pass filter."""
+    """Return `(-1)^(k+1) low[L-1-k]`, PyWavelets' high-pass filter of an orthonormal low-pass filter."""
     return alternating(low.flip(0))
 
 
 def lattice_filter(angles: Tensor) -> Tensor:
-    """The orthonormal low-pass filter of `2 * len(angles)` taps."""
+    """Return the orthonormal low-pass filter of `2 * len(angles)` taps."""
     cos, sin = angles.cos(), angles.sin()
     even, odd = cos[:1], sin[:1]  # the polyphase components, growing by one coefficient a stage
     zero = angles.new_zeros(1)
@@ -104,7 +123,7 @@ def lattice_filter(angles: Tensor) -> Tensor:
 
 
 def lattice_angles(low: list[float]) -> list[float]:
-    """The angles of an orthonormal filter, by undoing one rotation and one delay at a time.
+    """Find the angles of an orthonormal filter by undoing one rotation and one delay at a time.
 
     A rotation is right when it clears the last even and the first odd coefficient. Orthonormality makes the two
     conditions one; the end with the larger coefficients gives the angle with less rounding.
@@ -123,3 +142,33 @@ def lattice_angles(low: list[float]) -> list[float]:
         angles.append(angle)
     angles.append(math.atan2(odd[0], even[0]))
     return angles[::-1]
+
+
+@torch.no_grad()
+def nearest_bank(bank: FilterBank) -> FilterBank:
+    """Find an orthonormal bank as near as possible, by the sum of squared differences, to a nearly orthonormal one.
+
+    The four filters of an orthonormal bank are copies of one, up to order and signs, so that the mean of the four given
+    ones is all that counts.
+    """
+    sign = _sign(bank)
+    highs = _alternating_flip(bank.dec_hi) + _alternating_flip(bank.rec_hi.flip(0))
+    low = (bank.dec_lo + bank.rec_lo.flip(0) - sign * highs) / 4
+    angles = [lattice_angles(_projected(low, steps).tolist()) for steps in range(_ATTEMPTS)]
+    exact = [lattice_filter(torch.tensor(a, dtype=low.dtype, device=low.device)) for a in angles]
+    return _bank(min(exact, key=lambda h: float((h - low).square().sum())), sign)
+
+
+def _projected(low: Tensor, steps: int) -> Tensor:
+    """Move `low` to where its inner products at even shifts are 0 and 1: `steps` towards the nearest, then Newton's."""
+    taps, point = low.shape[0], low
+    for step in range(steps + 10):
+        shifted = torch.nn.functional.pad(point, (taps - 2, taps - 2)).unfold(0, taps, 2)  # by 2 - taps, ..., taps - 2
+        right, left = shifted[taps // 2 - 1 :], shifted[: taps // 2].flip(0)
+        defect = (right * point).sum(-1)
+        defect[0] -= 1
+        origin = low if step < steps else point
+        gradient = right + left
+        residual = defect + (gradient * (origin - point)).sum(-1)
+        point = origin - (torch.linalg.pinv(gradient, rtol=1e-12) * residual).sum(-1)
+    return point

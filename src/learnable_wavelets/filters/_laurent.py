@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-# The search is pruned by its bound and ends after some hundred divisions; this only guards odd user banks.
+# The search is pruned by its bound and ends after some hundred divisions; this guards against unusual user banks.
 _MAX_DIVISIONS = 20_000
 UNFACTORED = "`wavelet` must have perfect reconstruction and be short enough to be factored into lifting steps"
 
@@ -19,22 +19,22 @@ class Laurent:
     coeffs: tuple[float, ...]
     offset: int
     zero: float
-    """What is not larger is a zero that rounding has filled in."""
+    """Coefficients up to this size are zeros with rounding errors."""
 
     @staticmethod
     def trimmed(coeffs: list[float], offset: int, zero: float) -> Laurent:
-        """Without the zeros at both ends."""
-        held = [k for k, c in enumerate(coeffs) if abs(c) > zero]
-        if not held:
+        """Drop the zeros at both ends."""
+        nonzero = [k for k, c in enumerate(coeffs) if abs(c) > zero]
+        if not nonzero:
             return Laurent((), 0, zero)
-        return Laurent(tuple(coeffs[held[0] : held[-1] + 1]), offset + held[0], zero)
+        return Laurent(tuple(coeffs[nonzero[0] : nonzero[-1] + 1]), offset + nonzero[0], zero)
 
     @property
     def end(self) -> int:
         return self.offset + len(self.coeffs)
 
     def minus_product(self, a: Laurent, b: Laurent) -> Laurent:
-        """`self - a b`."""
+        """Return `self - a b`."""
         if not (a.coeffs and b.coeffs):
             return self
         first = min(self.offset, a.offset + b.offset) if self.coeffs else a.offset + b.offset
@@ -48,7 +48,7 @@ class Laurent:
         return Laurent.trimmed(result, first, self.zero)
 
     def divide(self, by: Laurent, from_left: int) -> tuple[Laurent, Laurent]:
-        """Quotient and remainder; `from_left` quotient terms clear the first coefficients, the others the last.
+        """Divide with remainder; `from_left` quotient terms clear the first coefficients, the others the last.
 
         Laurent division is not unique, and the choice decides how well conditioned the lifting steps are.
         """
@@ -73,7 +73,7 @@ class Step:
 
 
 def euclid(even: Laurent, odd: Laurent) -> tuple[tuple[Step, ...], tuple[Laurent, Laurent]]:
-    """Divides until one is zero and the other one term, over all choices, for the smallest largest coefficient."""
+    """Divide until one is zero and the other one term; of all choices, keep that with the smallest largest factor."""
     best: tuple[float, tuple[Step, ...], tuple[Laurent, Laurent]] | None = None
     divisions = 0
 
@@ -120,13 +120,13 @@ class Factorisation:
     column_steps: tuple[Step, ...]
 
     def with_determinant(self, size: float) -> Factorisation:
-        """The same, with `scales` multiplying to plus or minus `size` exactly."""
+        """Return the factorisation with the second scale changed so that both multiply to this `size` exactly."""
         product = self.scales[0] * self.scales[1]
         return replace(self, scales=(self.scales[0], self.scales[1] * abs(size / product)))
 
 
 def factor(dec_lo: list[float], dec_hi: list[float], zero: float) -> Factorisation:
-    """Lifting steps of an analysis bank, known up to errors well below `zero`.
+    """Factor an analysis bank, known up to errors well below `zero`, into lifting steps.
 
     Raises:
         ValueError: the polyphase determinant is no monomial, so the bank has no perfect reconstruction.

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from ..functional._arguments import check_dtype
+from .._checks import check_dtype
 from ..functional._bank import FilterBank, WaveletLike
-from ..functional._check import compute_dtype
-from ..functional._losses import alternating
-from ._base import WaveletFilter, read_start, whole
+from ..functional._conditions import alternating
+from ..kernels._precision import compute_dtype
+from ._base import WaveletFilter, copy_into, read_start, unsharded
 from ._laurent import UNFACTORED, Factorisation, factor
 
 
@@ -28,13 +28,13 @@ class BiorthogonalWaveletFilter(WaveletFilter):
     Unlike an orthonormal bank, this one may amplify: check `functional.orthogonality_loss` if that matters.
 
     Args:
-        wavelet: where to start: a biorthogonal or orthogonal wavelet (bior, rbio, db, sym, coif), bank or filter.
-        device: where the parameters live.
-        dtype: their dtype.
+        wavelet: the start: a biorthogonal or orthogonal wavelet (bior, rbio, db, sym, coif), bank or filter.
+        device: device of the parameters.
+        dtype: dtype of the parameters.
 
     Attributes:
         steps: the coefficients of $u$ (if the wavelet has it) and of each $s_i, t_i$, a `ParameterList`.
-        log_scale: $\log |K|$, a parameter of shape `()`.
+        log_scale: $\log |K|$, a parameter of shape `(1,)`: `fully_shard` takes no scalars.
 
     Notes:
         The state holds the coefficients, not the factors that they belong to: load it into a filter that was made from
@@ -81,7 +81,7 @@ class BiorthogonalWaveletFilter(WaveletFilter):
         self.steps = nn.ParameterList(
             torch.empty(len(values), device=device, dtype=dtype) for values in _step_values(plan)
         )
-        self.log_scale = nn.Parameter(torch.empty((), device=device, dtype=dtype))
+        self.log_scale = nn.Parameter(torch.empty(1, device=device, dtype=dtype))
         self.reset_parameters()
         _check_reproduced(self._multiply_out(*_initial(plan)), start, label, rounding)
 
@@ -89,13 +89,13 @@ class BiorthogonalWaveletFilter(WaveletFilter):
     def reset_parameters(self) -> None:
         values, log_scale = _initial(self._plan)
         for step, value in zip(self.steps, values, strict=True):
-            step.copy_(value)
-        self.log_scale.copy_(log_scale)
+            copy_into(step, value)
+        copy_into(self.log_scale, log_scale)
 
-    @property
-    def filter_bank(self) -> FilterBank:
+    def forward(self) -> FilterBank:
         dtype = compute_dtype(self.log_scale.dtype)
-        return self._multiply_out([whole(step).to(dtype) for step in self.steps], whole(self.log_scale).to(dtype))
+        steps = [unsharded(step).to(dtype) for step in self.steps]
+        return self._multiply_out(steps, unsharded(self.log_scale).to(dtype))
 
     def _multiply_out(self, steps: list[Tensor], log_scale: Tensor) -> FilterBank:
         even, odd = _columns(self._plan, steps, log_scale)
@@ -115,29 +115,28 @@ class _Column(NamedTuple):
 
 
 def _step_values(plan: Factorisation) -> list[tuple[float, ...]]:
-    """The row step first, where there is one, then the column steps."""
+    """Return the row step first, if there is one, then the column steps."""
     row = [plan.row_step.coeffs] if plan.row_step.coeffs else []
     return row + [step.factor.coeffs for step in plan.column_steps]
 
 
 def _initial(plan: Factorisation) -> tuple[list[Tensor], Tensor]:
     values = [torch.tensor(v, dtype=torch.float64, device="cpu") for v in _step_values(plan)]
-    return values, torch.tensor(math.log(abs(plan.scales[0])), dtype=torch.float64, device="cpu")
+    return values, torch.tensor([math.log(abs(plan.scales[0]))], dtype=torch.float64, device="cpu")
 
 
 def _columns(plan: Factorisation, steps: list[Tensor], log_scale: Tensor) -> tuple[_Column, _Column]:
-    """Multiplies the factors out."""
+    """Multiply the factors out."""
     scale = math.copysign(1.0, plan.scales[0]) * log_scale.exp()
     other = plan.scales[0] * plan.scales[1] / scale  # the determinant stays what it was
     zero = torch.zeros_like(scale)
     column_steps = list(steps)
-    pivot = _Column(torch.stack([scale, zero])[:, None], plan.shifts[0])
+    pivot = _Column(torch.stack([scale, zero]), plan.shifts[0])
     if plan.row_step.coeffs:
         row = scale * column_steps.pop(0)
-        low = torch.stack([scale, zero])[:, None]
         gain = _Column(torch.stack([torch.zeros_like(row), row]), plan.shifts[0] + plan.row_step.offset)
-        pivot = _add(_Column(low, plan.shifts[0]), gain)
-    columns = [pivot, _Column(torch.stack([zero, other])[:, None], plan.shifts[1])]
+        pivot = _add(pivot, gain)
+    columns = [pivot, _Column(torch.stack([zero, other]), plan.shifts[1])]
     if plan.column == 1:
         columns.reverse()
     for step, values in zip(reversed(plan.column_steps), reversed(column_steps), strict=True):
@@ -159,13 +158,13 @@ def _convolve_rows(rows: Tensor, values: Tensor) -> Tensor:
 
 
 def _support(columns: tuple[_Column, _Column]) -> tuple[int, int]:
-    """First and last tap that the interleaved columns may fill."""
+    """Return the first and the last tap that the interleaved columns may fill."""
     even, odd = columns
     return min(2 * even.offset, 2 * odd.offset + 1), max(2 * even.end - 2, 2 * odd.end - 1)
 
 
 def _interleave(even: _Column, odd: _Column, taps: int) -> Tensor:
-    """Rows of `taps` taps."""
+    """Interleave the columns to rows of `taps` taps."""
     start, end = min(even.offset, odd.offset), max(even.end, odd.end)
     both = [pad(c.coeffs, (c.offset - start, end - c.end)) for c in (even, odd)]
     taps_of = torch.stack(both, dim=-1).flatten(-2)
@@ -173,7 +172,7 @@ def _interleave(even: _Column, odd: _Column, taps: int) -> Tensor:
 
 
 def _reconstruction_scale(start: FilterBank, rounding: float) -> float:
-    """The constant between rec_lo and the alternating dec_hi: 1 for PyWavelets' banks, -1 after an odd padding."""
+    """Return the ratio of rec_lo to the alternating dec_hi: 1 for PyWavelets' banks, -1 after an odd padding."""
     scale = float(torch.dot(start.rec_lo, alternating(start.dec_hi)) / start.dec_hi.square().sum())
     return round(scale) if abs(abs(scale) - 1) < 10 * rounding else scale  # free of the rounding of the tables
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..functional._arguments import check_dtype
+from .._checks import check_choice, check_dtype
 from ..functional._bank import FilterBank, WaveletLike
-from ..functional._losses import alias_cancellation_loss, check_alias, perfect_reconstruction_loss
-from ._base import WaveletFilter, held, read_start, whole
+from ..functional._conditions import ALIAS_FORMS, evaluate, reconstruction
+from ._base import WaveletFilter, copy_into, read_start, unsharded
 
 
 class LearnableWaveletFilter(WaveletFilter):
@@ -19,11 +19,11 @@ class LearnableWaveletFilter(WaveletFilter):
     `wavelet_regularizer(model)` to the training loss, or the bank drifts away from perfect reconstruction.
 
     Args:
-        wavelet: where to start: a PyWavelets name, a `pywt.Wavelet`, a `FilterBank` or another `WaveletFilter`.
+        wavelet: the start: a PyWavelets name, a `pywt.Wavelet`, a `FilterBank` or another `WaveletFilter`.
         taps: filter length; zeros are added on both sides (the paper's Haar in 6 taps).
         alias: `general`, or `quadrature` for the paper's stricter alias loss.
-        device: where the parameters live.
-        dtype: their dtype.
+        device: device of the parameters.
+        dtype: dtype of the parameters.
 
     Attributes:
         dec_lo: decomposition low-pass filter, a parameter of shape `(taps,)`.
@@ -62,7 +62,7 @@ class LearnableWaveletFilter(WaveletFilter):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        check_alias(alias)
+        check_choice("alias", alias, tuple(ALIAS_FORMS))
         check_dtype(dtype)
         start, label, _ = read_start(wavelet, taps)
         super().__init__(start, label)
@@ -74,19 +74,23 @@ class LearnableWaveletFilter(WaveletFilter):
     @torch.no_grad()
     def reset_parameters(self) -> None:
         for name, values in self.start_bank()._asdict().items():
-            held(self, name).copy_(values)
+            copy_into(getattr(self, name), values)
 
-    @property
-    def filter_bank(self) -> FilterBank:
-        bank = FilterBank(held(self, "dec_lo"), held(self, "dec_hi"), held(self, "rec_lo"), held(self, "rec_hi"))
-        # read in every call of a layer: no look at each of the four
-        return bank if type(bank.dec_lo) is nn.Parameter else FilterBank(*map(whole, bank))
+    def forward(self) -> FilterBank:
+        own = self._parameters  # called at every step of a layer: attributes would take several times as long
+        try:
+            lo, hi, rec_lo, rec_hi = own["dec_lo"], own["dec_hi"], own["rec_lo"], own["rec_hi"]
+        except KeyError:  # pruned, parametrised, or a replica of DataParallel
+            lo, hi, rec_lo, rec_hi = self.dec_lo, self.dec_hi, self.rec_lo, self.rec_hi
+        if type(lo) is type(hi) is type(rec_lo) is type(rec_hi) is nn.Parameter:
+            return FilterBank(lo, hi, rec_lo, rec_hi)
+        return FilterBank(*map(unsharded, (lo, hi, rec_lo, rec_hi)))  # type: ignore[arg-type]
 
     def losses(self) -> dict[str, Tensor]:
-        bank = self.filter_bank
+        bank = self()
         return {
-            "perfect_reconstruction": perfect_reconstruction_loss(bank),
-            "alias_cancellation": alias_cancellation_loss(bank, self.alias),
+            "perfect_reconstruction": evaluate(reconstruction, bank),
+            "alias_cancellation": evaluate(ALIAS_FORMS[self.alias], bank),
         }
 
     def extra_repr(self) -> str:

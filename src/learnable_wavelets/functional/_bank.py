@@ -1,20 +1,24 @@
-"""The four filters of a two-channel filter bank, and where they may come from."""
+"""The four filters of a two-channel filter bank, and how they are read from what users pass as `wavelet`."""
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+from operator import attrgetter
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import pywt
 import torch
 from torch import Tensor
 
-from ._arguments import check_dtype, check_int
+from .._checks import check_dtype, check_size, check_text, shown
+from ..kernels._precision import compute_dtype
+from . import _conditions
 
 
 class FilterBank(NamedTuple):
     """Four 1-D filters of equal, even length, in PyWavelets' order, orientation and signs.
 
-    A plain tuple of tensors: it unpacks, pickles and passes through `torch.func` as one.
+    A tuple of tensors: it unpacks, pickles and passes through `torch.func` as one.
 
     Attributes:
         dec_lo: decomposition low-pass filter $h_0$, shape `(taps,)`.
@@ -45,77 +49,79 @@ class FilterBank(NamedTuple):
     def from_wavelet(
         cls, wavelet: WaveletLike, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None
     ) -> FilterBank:
-        """The bank of a PyWavelets name, a `pywt.Wavelet`, a `FilterBank` or a `WaveletFilter`.
+        """Read the bank of a PyWavelets name, a `pywt.Wavelet`, a `FilterBank` or a `WaveletFilter`.
 
         Args:
-            wavelet: what to read the four filters from.
-            device: where the result lives; default: torch's default device, or where the given tensors live.
-            dtype: its dtype; default: torch's default dtype, or that of the given tensors.
+            wavelet: any of the four.
+            device: device of the result; default: torch's default device, or that of the given tensors.
+            dtype: dtype of the result; default: torch's default dtype, or that of the given tensors.
 
         Raises:
-            ValueError: unknown or continuous wavelet, or filters that are not four equal even lengths.
+            ValueError: unknown or continuous wavelet, or filters that are not four of one even length on one device.
             TypeError: `wavelet` is none of the four kinds, or its filters or `dtype` are not real floating point.
         """
         check_dtype(dtype)
-        if isinstance(wavelet, (str, pywt.Wavelet)):
-            table = _named_filters(wavelet) if isinstance(wavelet, str) else _filters(wavelet)
-            return cls(*(torch.tensor(f, device=device, dtype=dtype or torch.get_default_dtype()) for f in table))
-        return _tensor_bank(wavelet).to(device=device, dtype=dtype)
+        if isinstance(wavelet, str):
+            table = _named_filters(wavelet)
+        elif isinstance(wavelet, pywt.Wavelet):
+            table = _filters(wavelet)
+        else:
+            bank = _tensor_bank(wavelet)
+            return bank if device is None and dtype is None else bank.to(device=device, dtype=dtype)
+        dtype = dtype or torch.get_default_dtype()
+        return cls(*[torch.tensor(taps, device=device, dtype=dtype) for taps in table])
 
     def to(self, *args: Any, **kwargs: Any) -> FilterBank:
-        """The same bank on another device or in another dtype, with the arguments of `Tensor.to`; differentiable.
+        """Return the bank on another device or in another dtype, with the arguments of `Tensor.to`; differentiable.
 
         Raises:
             TypeError: the dtype is not real floating point.
         """
-        moved = FilterBank(*(f.to(*args, **kwargs) for f in self))
+        moved = FilterBank(*[f.to(*args, **kwargs) for f in self])
         check_dtype(moved.dec_lo.dtype)
         return moved
 
     def detach(self) -> FilterBank:
-        """The same values, cut off from the graph."""
-        return FilterBank(*(f.detach() for f in self))
+        """Return the same values, cut off from the graph."""
+        return FilterBank(*[f.detach() for f in self])
 
     def pad(self, taps: int) -> FilterBank:
-        """The bank with zeros on both sides of each filter, `taps` long: 2-tap Haar in 6 taps is `(0, 0, a, a, 0, 0)`.
+        """Pad each filter with zeros on both sides to `taps`: 2-tap Haar in 6 taps is `(0, 0, a, a, 0, 0)`.
 
         All four filters shift alike, so that perfect reconstruction and the delay `taps - 1` stay as they are.
 
         Raises:
             ValueError: `taps` is odd or smaller than the filters.
-            TypeError: `taps` is no int.
+            TypeError: `taps` is not an int.
         """
-        extra = check_int("taps", taps) - self.taps
-        if extra < 0 or taps % 2:
+        extra = check_size("taps", taps) - self.taps
+        if extra < 0 or extra % 2:
             raise ValueError(f"`taps` must be even and at least the {self.taps} taps of the wavelet, got {taps}")
-        return FilterBank(*(torch.nn.functional.pad(f, (extra // 2, extra - extra // 2)) for f in self))
+        return FilterBank(*[torch.nn.functional.pad(f, (extra // 2, extra - extra // 2)) for f in self])
 
     def to_pywt(self, name: str = "learned") -> pywt.Wavelet:
-        """The bank as a `pywt.Wavelet`, for every tool that speaks PyWavelets.
+        """Return the bank as a `pywt.Wavelet`.
 
-        Its `orthogonal` and `biorthogonal` say what the filters are, up to the rounding of their dtype.
+        Its `orthogonal` and `biorthogonal` are true if the filters have the property up to the rounding of their dtype.
+
+        Raises:
+            ValueError: the filters are meta tensors.
+            TypeError: `name` is not a string.
         """
-        from . import _losses  # which imports this module
-
-        bank = self.detach().to(device="cpu", dtype=torch.float64)
-        wavelet = pywt.Wavelet(name, filter_bank=[f.tolist() for f in bank])
-        inverse = _losses.perfect_reconstruction_loss(bank) + _losses.alias_cancellation_loss(bank)
+        bank = in_double(self)
+        wavelet = pywt.Wavelet(check_text("name", name), filter_bank=[f.tolist() for f in bank])
+        inverse = _conditions.reconstruction(*bank) + _conditions.aliasing(*bank)
         noise = 2 * torch.finfo(self.dec_lo.dtype).eps * self.taps**0.5  # of half types above that of the tables
         zero = max(rounding(self.dec_lo.dtype), noise) ** 2
-        wavelet.biorthogonal, wavelet.orthogonal = bool(inverse < zero), bool(_losses.orthogonality_loss(bank) < zero)
+        wavelet.biorthogonal, wavelet.orthogonal = bool(inverse < zero), bool(_conditions.orthogonality(*bank) < zero)
         return wavelet
 
 
 class HasFilterBank(Protocol):
-    """Anything that yields a bank, above all a `WaveletFilter` module."""
+    """An object with a bank, above all a `WaveletFilter` module."""
 
     @property
     def filter_bank(self) -> FilterBank: ...
-
-
-def rounding(dtype: torch.dtype) -> float:
-    """Far above the error of taps, far below the taps: 1e-9 covers PyWavelets' tables, 1e-5 float32."""
-    return 1e-9 if dtype == torch.float64 else 1e-5
 
 
 _Filter: TypeAlias = tuple[float, ...]
@@ -123,13 +129,37 @@ _Table: TypeAlias = tuple[_Filter, _Filter, _Filter, _Filter]
 WaveletLike: TypeAlias = "str | pywt.Wavelet | FilterBank | HasFilterBank"
 
 
+def rounding(dtype: torch.dtype) -> float:
+    """Return the tolerance for comparing taps: 1e-9 for float64, PyWavelets' tables are no better; else 1e-5."""
+    return 1e-9 if dtype == torch.float64 else 1e-5
+
+
+def in_double(bank: FilterBank) -> FilterBank:
+    """Return the values of a bank in float64, on the CPU and without a graph."""
+    if bank.dec_lo.is_meta:
+        raise ValueError("`wavelet` must have filters with values, got meta tensors")
+    return bank.detach().to(device="cpu", dtype=torch.float64)
+
+
+def bank_for(wavelet: WaveletLike, data: Tensor, name: str = "data") -> FilterBank:
+    """Return the bank on the device of `data`, in the dtype in which `data` is computed."""
+    # a name or a pywt.Wavelet has no device of its own and follows the data; tensors stay where they are
+    device = data.device if isinstance(wavelet, (str, pywt.Wavelet)) else None
+    return check_device(FilterBank.from_wavelet(wavelet, device=device, dtype=compute_dtype(data.dtype)), data, name)
+
+
+def check_device(bank: FilterBank, data: Tensor, name: str = "data") -> FilterBank:
+    if bank.dec_lo.device != data.device:
+        raise ValueError(f"`wavelet` must be on the device of `{name}`, {data.device}, got {bank.dec_lo.device}")
+    return bank
+
+
 def _named_filters(name: str) -> _Table:
-    names = pywt.wavelist(kind="discrete")
-    if name.lower() in pywt.wavelist(kind="continuous"):
-        raise ValueError(f"`wavelet` must be a discrete wavelet, got the continuous {name!r}")
-    if name.lower() not in names:
-        raise ValueError(f"`wavelet` must be one of {', '.join(names)}; got {name!r}")
-    return _filters(pywt.Wavelet(name))
+    try:
+        wavelet = pywt.Wavelet(name)
+    except ValueError:
+        raise ValueError(_unknown(name)) from None
+    return _filters(wavelet)
 
 
 # PyWavelets is not for dynamo to trace. What `torch.compiler.assume_constant_result` sets; that imports all of dynamo,
@@ -137,33 +167,44 @@ def _named_filters(name: str) -> _Table:
 _named_filters._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
+def _unknown(name: str) -> str:
+    if name.lower().startswith(tuple(pywt.wavelist(kind="continuous"))):  # cmor1.5-1.0: a family with its parameters
+        return f"`wavelet` must be a discrete wavelet, got the continuous {shown(name)}"
+    nearest = get_close_matches(name.lower(), pywt.wavelist(kind="discrete"), cutoff=0.5)
+    hint = f"; the nearest names are {', '.join(nearest)}" if nearest else ""
+    return f'`wavelet` must be in `pywt.wavelist(kind="discrete")`, got {shown(name)}{hint}'
+
+
 def _filters(wavelet: pywt.Wavelet) -> _Table:
-    low, high, rec_low, rec_high = (tuple(f) for f in wavelet.filter_bank)
-    if len({len(low), len(high), len(rec_low), len(rec_high)}) > 1 or len(low) % 2 or not low:
-        lengths = (len(low), len(high), len(rec_low), len(rec_high))
+    low, high, rec_low, rec_high = map(tuple, wavelet.filter_bank)
+    lengths = (len(low), len(high), len(rec_low), len(rec_high))
+    if len(set(lengths)) > 1 or len(low) % 2 or not low:
         raise ValueError(f"`wavelet` must have four filters of one even length, got lengths {lengths}")
     return low, high, rec_low, rec_high
 
 
-def _own_bank(wavelet: Any) -> object:
-    """Its `filter_bank`, made once, or itself; an error inside the property of a class is the user's to see."""
+def _read(wavelet: Any) -> object:
+    """Read `wavelet.filter_bank` once, or return `wavelet`; do not hide an AttributeError raised inside a property."""
     if hasattr(type(wavelet), "filter_bank"):
         return wavelet.filter_bank
     return getattr(wavelet, "filter_bank", wavelet)
 
 
+_device, _shape, _dtype = attrgetter("device"), attrgetter("shape"), attrgetter("dtype")
+
+
 def _tensor_bank(wavelet: object) -> FilterBank:
-    bank = _own_bank(wavelet)
+    bank = _read(wavelet)
     if isinstance(bank, pywt.ContinuousWavelet):
         raise ValueError(f"`wavelet` must be a discrete wavelet, got the continuous {bank.name!r}")
-    if not (isinstance(bank, tuple) and len(bank) == 4 and all(isinstance(f, Tensor) for f in bank)):
+    if not (isinstance(bank, tuple) and len(bank) == 4 and all(map(torch.is_tensor, bank))):
         kinds = "a pywt name, a pywt.Wavelet, a FilterBank or a WaveletFilter"
         raise TypeError(f"`wavelet` must be {kinds}, got {type(wavelet).__name__}")
-    if not all(f.is_floating_point() for f in bank):
-        raise TypeError(f"`wavelet` must have real floating-point filters, got {[f.dtype for f in bank]}")
-    if len({f.device for f in bank}) > 1:
-        raise ValueError(f"`wavelet` must have its four filters on one device, got {[str(f.device) for f in bank]}")
-    shapes = [tuple(f.shape) for f in bank]
+    if not all(map(torch.is_floating_point, bank)):
+        raise TypeError(f"`wavelet` must have real floating-point filters, got {[*map(_dtype, bank)]}")
+    devices, shapes = [*map(_device, bank)], [*map(_shape, bank)]
+    if len(set(devices)) > 1:
+        raise ValueError(f"`wavelet` must have its four filters on one device, got {[*map(str, devices)]}")
     if len(set(shapes)) > 1 or len(shapes[0]) != 1 or shapes[0][0] % 2 or shapes[0][0] == 0:
-        raise ValueError(f"`wavelet` must have four 1-D filters of one even length, got shapes {shapes}")
-    return FilterBank(*bank)
+        raise ValueError(f"`wavelet` must have four 1-D filters of one even length, got shapes {[*map(tuple, shapes)]}")
+    return bank if isinstance(bank, FilterBank) else FilterBank(*bank)

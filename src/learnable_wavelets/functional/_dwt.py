@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ..kernels import _dispatch as kernels
-from ._bank import WaveletLike
-from ._check import bank_for, check_axis, check_mode, check_signal, full_precision
+from .._checks import check_axis, check_mode, check_signal
+from ._bank import WaveletLike, bank_for
+from ._transform import decompose, reconstruct
 
 
-def dwt(x: Tensor, wavelet: WaveletLike, mode: str = "symmetric", axis: int = -1) -> tuple[Tensor, Tensor]:
-    r"""Single-level discrete wavelet transform; equals `pywt.dwt` and is differentiable in data and filters.
+def dwt(data: Tensor, wavelet: WaveletLike, mode: str = "symmetric", axis: int = -1) -> tuple[Tensor, Tensor]:
+    r"""Compute one level of the discrete wavelet transform.
 
-    $cA_k = \sum_j h_0[j]\, x[2k + 1 - j]$ and $cD_k = \sum_j h_1[j]\, x[2k + 1 - j]$, with x extended by `mode`
-    (for `periodization`: $2k + \mathrm{taps}/2 - j$, modulo the even length).
+    Equals `pywt.dwt`, and is differentiable in data and filters.
+
+    $cA_k = \sum_j h_0[j]\, x[2k + 1 - j]$ and $cD_k = \sum_j h_1[j]\, x[2k + 1 - j]$, with the data x extended by
+    `mode` (for `periodization`: $2k + \mathrm{taps}/2 - j$, modulo the even length).
 
     Args:
-        x: real signal of any shape; float16 and bfloat16 are computed in float32.
+        data: real signal of any shape; float16 and bfloat16 are computed in float32.
         wavelet: a PyWavelets name, a `pywt.Wavelet`, a `FilterBank` or a `WaveletFilter`.
-        mode: one of PyWavelets' nine signal extension modes.
+        mode: one of PyWavelets' nine signal extension modes, by its long or short name (`periodization`, `per`).
         axis: the axis to transform.
 
     Shape:
@@ -29,8 +31,9 @@ def dwt(x: Tensor, wavelet: WaveletLike, mode: str = "symmetric", axis: int = -1
         Approximation and detail coefficients `(cA, cD)`.
 
     Raises:
-        TypeError: `x` is not a real floating-point tensor.
-        ValueError: unknown wavelet or mode, bad axis, nothing along the axis, filters on another device.
+        TypeError: `data` is not a real floating-point tensor.
+        ValueError: unknown wavelet or mode, bad axis, no sample along the axis (one, for `reflect` and
+            `antireflect`), filters on another device.
 
     Examples:
         >>> import torch, learnable_wavelets as lw
@@ -41,17 +44,14 @@ def dwt(x: Tensor, wavelet: WaveletLike, mode: str = "symmetric", axis: int = -1
     References:
         PyWavelets, `pywt.dwt`. Strang and Nguyen, *Wavelets and Filter Banks*, 1996.
     """
-    check_mode(mode)
-    axis = check_axis(check_signal(x), axis)
-    bank = bank_for(wavelet, x)
-    with full_precision(x):
-        moved = x.to(bank.dec_lo.dtype).movedim(axis, -1)
-        cA, cD = kernels.wavedec(moved, bank.dec_lo, bank.dec_hi, mode, 1)
-    return cA.to(x.dtype).movedim(-1, axis), cD.to(x.dtype).movedim(-1, axis)
+    mode = check_mode(mode)
+    axis = check_axis(check_signal(data), axis)
+    cA, cD = decompose(data, bank_for(wavelet, data), mode, 1, axis)
+    return cA, cD
 
 
 def idwt(cA: Tensor | None, cD: Tensor | None, wavelet: WaveletLike, mode: str = "symmetric", axis: int = -1) -> Tensor:
-    r"""Single-level inverse transform; equals `pywt.idwt` and is differentiable in coefficients and filters.
+    r"""Invert `dwt`; equals `pywt.idwt`, and is differentiable in coefficients and filters.
 
     $x_i = \sum_k f_0[i + \mathrm{taps} - 2 - 2k]\, cA_k + f_1[i + \mathrm{taps} - 2 - 2k]\, cD_k$
     (for `periodization`: $i + \mathrm{taps}/2 - 1 - 2k$, k modulo its length). `idwt(*dwt(x)) == x` for every bank
@@ -77,21 +77,17 @@ def idwt(cA: Tensor | None, cD: Tensor | None, wavelet: WaveletLike, mode: str =
         >>> torch.allclose(lw.functional.idwt(*lw.functional.dwt(x, "db2"), "db2"), x, atol=1e-5)
         True
     """
-    check_mode(mode)
+    mode = check_mode(mode)
     given = _check_pair(cA, cD)
     axis = check_axis(given, axis, "cA or cD")
-    bank = bank_for(wavelet, given)
+    bank = bank_for(wavelet, given, "cA or cD")
     if mode != "periodization" and 2 * given.shape[axis] < bank.taps:
         raise ValueError(f"`cA` and `cD` must have at least taps/2 = {bank.taps // 2} entries, got {given.shape[axis]}")
-    with full_precision(given):
-        bands = [None if c is None else c.to(bank.dec_lo.dtype).movedim(axis, -1) for c in (cA, cD)]
-        x = kernels.waverec(bands, bank.rec_lo, bank.rec_hi, mode)
-    assert x is not None  # a band is there
-    return x.to(given.dtype).movedim(-1, axis)
+    return reconstruct([cA, cD], given, bank, mode, axis)
 
 
 def _check_pair(cA: Tensor | None, cD: Tensor | None) -> Tensor:
-    """Whichever band is there, after checking that the two fit."""
+    """Check that the two bands fit together, and return one of them."""
     bands = [check_signal(c, name) for c, name in ((cA, "cA"), (cD, "cD")) if c is not None]
     if not bands:
         raise ValueError("`cA` or `cD` must be given, got None for both")

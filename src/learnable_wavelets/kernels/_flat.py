@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from . import reference
-from ._sandwich import TENSORS, Sandwich, sources
+from ._sandwich import Sandwich, sources
 from ._validate import (
+    aligned,
     check_data,
     check_depth,
     check_grad,
@@ -20,7 +21,6 @@ from ._validate import (
     check_power_of_two,
     check_sandwich,
     check_transform,
-    aligned,
 )
 
 

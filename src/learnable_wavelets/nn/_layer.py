@@ -142,7 +142,9 @@ class SandwichLayer(nn.Module, ABC):
         if input.is_nested:
             return apply_to_rows(self, input)
         if input.dim() == 0 or input.shape[-1] != self.in_features:
-            raise ValueError(f"`input` must have a last dimension of {self.in_features}, got shape {tuple(input.shape)}")
+            raise ValueError(
+                f"`input` must have a last dimension of {self.in_features}, got shape {tuple(input.shape)}"
+            )
         if input.dtype not in (out_dtype, own.dtype):  # under autocast; its range may be neither's
             input = input.to(own.dtype)
         y = kernels.sandwich(input, self._operands(input, *diagonals, bias, self._transform(input)))

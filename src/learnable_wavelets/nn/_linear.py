@@ -9,8 +9,7 @@ from torch import Tensor
 
 from .._checks import check_dropout, check_dtype, check_flag, check_mode, check_size
 from ..filters import LearnableWaveletFilter, WaveletFilter
-from ..functional._bank import WaveletLike
-from ..functional._check import check_device
+from ..functional._bank import WaveletLike, check_device
 from ..kernels._sandwich import Transform
 from ..kernels.reference import coeff_lengths
 from ._geometry import choose_layout, transform_gains

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-# Each function takes x of shape (..., n) and integer positions i of any sign, and returns the extended signal there.
+# Each function takes x of shape (..., n) and integer positions i outside it, and returns the extended signal there.
 
 
 def _constant(x: Tensor, i: Tensor) -> Tensor:
@@ -36,7 +36,7 @@ def _reflect(x: Tensor, i: Tensor) -> Tensor:
 
 
 def _smooth(x: Tensor, i: Tensor) -> Tensor:
-    """A straight line through the two samples at each end."""
+    """Continue the straight line through the two samples at each end."""
     n = x.shape[-1]
     edge = i.clamp(0, n - 1)
     inner = torch.where(i < 0, min(1, n - 1), max(n - 2, 0))
@@ -46,17 +46,22 @@ def _smooth(x: Tensor, i: Tensor) -> Tensor:
 
 
 def _antireflect(x: Tensor, i: Tensor) -> Tensor:
-    """Point reflection at each end sample; every period of 2(n-1) climbs by twice the end-to-end difference."""
+    """Reflect at the point of each end sample, and again at the ends of what that gives, every n - 1 positions.
+
+    The near end stays the reference: a sample at the far end must neither cancel nor, if it is NaN, spread to this one.
+    """
     n = x.shape[-1]
     if n == 1:
         return _constant(x, i)
-    period = 2 * (n - 1)
-    r = i % period
-    turned = r >= n
-    first, last = x[..., :1], x[..., -1:]
-    mirrored = x.index_select(-1, torch.where(turned, period - r, r))
-    climbs = i.div(period, rounding_mode="floor").to(x.dtype)
-    return torch.where(turned, 2 * last - mirrored, mirrored) + 2 * climbs * (last - first)
+    edge = i.clamp(0, n - 1)
+    distance = (i - edge).abs()
+    turns, inside = distance.div(n - 1, rounding_mode="floor"), distance % (n - 1)
+    odd = turns % 2 == 1
+    near, far = x.index_select(-1, edge), x.index_select(-1, n - 1 - edge)
+    # from the near end inwards, and on odd turns from the far end back
+    sample = x.index_select(-1, (edge - torch.where(odd, n - 1 - inside, inside)).abs())
+    climbed = torch.where(turns > 0, turns.to(x.dtype) * (near - far), 0)
+    return near + climbed + torch.where(odd, sample - far, near - sample)
 
 
 _SAMPLES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -74,7 +79,7 @@ MODES: tuple[str, ...] = ("zero", *_SAMPLES)  # zeros are padded, not sampled
 
 
 def extend(x: Tensor, left: int, right: int, mode: str) -> Tensor:
-    """`x` with `left` samples before and `right` samples after it on the last axis, by the rule of `mode`."""
+    """Put `left` samples before and `right` samples after `x` on the last axis, by the rule of `mode`."""
     n = x.shape[-1]
     if left == right == 0:
         return x
@@ -82,7 +87,6 @@ def extend(x: Tensor, left: int, right: int, mode: str) -> Tensor:
         return torch.nn.functional.pad(x, (left, right))
     if mode in ("periodic", "periodization") and max(left, right) <= n:  # slices: no index to build or to gather by
         return torch.cat([x[..., n - left :], x, x[..., :right]], dim=-1)
-    sample = _SAMPLES[mode]
-    before = torch.arange(-left, 0, device=x.device)
-    after = torch.arange(n, n + right, device=x.device)
-    return torch.cat([sample(x, before), x, sample(x, after)], dim=-1)
+    outside = torch.arange(-left, right, device=x.device)
+    samples = _SAMPLES[mode](x, outside + n * (outside >= 0))
+    return torch.cat([samples[..., :left], x, samples[..., left:]], dim=-1)

@@ -6,7 +6,7 @@ A program takes R rows of one block at a time. `S` is the diagonal here, `HALF` 
 import triton
 import triton.language as tl
 
-from ._filter_gradient import decompose_backward, store_filter, reconstruct_backward
+from ._filter_gradient import decompose_backward, reconstruct_backward, store_filter
 from ._hadamard import hadamard
 from ._wavelet import decompose, padded_place, reconstruct, take, true_place
 

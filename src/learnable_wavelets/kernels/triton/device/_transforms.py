@@ -3,7 +3,7 @@
 import triton
 import triton.language as tl
 
-from ._filter_gradient import decompose_backward, store_filter, reconstruct_backward
+from ._filter_gradient import decompose_backward, reconstruct_backward, store_filter
 from ._wavelet import decompose, reconstruct, true_place
 
 

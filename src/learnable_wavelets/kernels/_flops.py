@@ -1,0 +1,73 @@
+"""Floating-point operations of the operators, for `torch.utils.flop_counter.FlopCounterMode`.
+
+Additions and multiplications both count, as in torch's own formulas. A wavelet level of n samples takes
+`2 taps n`, a Hadamard transform `n log2(n)`, a diagonal n. A backward pass computes the forward pass again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+from torch.utils.flop_counter import register_flop_formula
+
+from ._library import OPERATORS
+from .reference import coeff_lengths
+
+Shape = Sequence[int]
+
+
+def hadamard_flops(n: int) -> int:
+    return n * (n.bit_length() - 1)
+
+
+def wavelet_flops(n: int, taps: int, mode: str, level: int) -> int:
+    """Return the operations of one row: each level makes both bands from the approximation above it."""
+    approximations = [coeff_lengths(n, taps, mode, j)[0] for j in range(level + 1)]
+    return sum(2 * taps * 2 * shorter for shorter in approximations[1:])
+
+
+def _sandwich(x: Shape, diag_in: Shape, permutation: Shape, *operands: Any) -> tuple[int, int]:
+    """Return the operations of the forward pass and of the two transforms alone."""
+    dec_lo, (kind, mode, level, layout) = operands[3], operands[7:11]
+    in_features, out_features, n, blocks = layout[:4]
+    pair = 2 * (hadamard_flops(n) if kind == "hadamard" else wavelet_flops(n, dec_lo[0], mode, level))
+    diagonals = prod(diag_in) + blocks * permutation[-1] + 2 * out_features
+    rows = prod(x) // in_features
+    return rows * (blocks * pair + diagonals), rows * blocks * pair
+
+
+def sandwich(*args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    return _sandwich(*args)[0]
+
+
+def sandwich_backward(grad: Shape, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    forward, transforms = _sandwich(*args[:-1])
+    return 2 * forward + any(args[-1][5:]) * transforms
+
+
+def fwht(x: Shape, scale: float, out_shape: Any = None, **kwargs: Any) -> int:
+    return prod(x[:-1]) * (hadamard_flops(x[-1]) + x[-1])
+
+
+def wavedec(x: Shape, lo: Shape, hi: Shape, mode: str, level: int, out_shape: Any = None, **kwargs: Any) -> int:
+    return prod(x[:-1]) * wavelet_flops(x[-1], lo[0], mode, level)
+
+
+def waverec(packed: Shape, lo: Shape, hi: Shape, n: int, mode: str, level: int, out_shape: Any = None, **_: Any) -> int:
+    return prod(packed[:-1]) * wavelet_flops(n, lo[0], mode, level)
+
+
+def wavedec_backward(grad: Shape, x: Shape, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    *filters_mode_level, needs = args
+    return wavedec(x, *filters_mode_level) * (2 + any(needs[1:]))
+
+
+def waverec_backward(grad: Shape, packed: Shape, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    *filters_n_mode_level, needs = args
+    return waverec(packed, *filters_n_mode_level) * (2 + any(needs[1:]))
+
+
+for _name, _operator in OPERATORS.items():
+    register_flop_formula(_operator.overloadpacket)(globals()[_name])
