@@ -44,20 +44,21 @@ def waverec(backend: ModuleType, packed: Tensor, lo: Tensor, hi: Tensor, n: int,
 
 def wavedec_backward(
     backend: ModuleType, grad: Tensor, x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int, needs: Sequence[bool]
-) -> Sequence[Tensor]:
+) -> tuple[Tensor, ...]:
     check_data(x, "x", backend.SUPPORTS, mode)
     x, lo, hi, m = check_transform(x, lo, hi, mode, level)
-    return backend.wavedec_backward(check_grad(grad, x, m), x, lo, hi, mode, level, check_needs(needs, (x, lo, hi)))
+    grad, needs = check_grad(grad, x, m), check_needs(needs, (x, lo, hi))
+    return tuple(backend.wavedec_backward(grad, x, lo, hi, mode, level, needs))
 
 
 def waverec_backward(
     backend: ModuleType, grad: Tensor, packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int,
     needs: Sequence[bool],
-) -> Sequence[Tensor]:  # fmt: skip
+) -> tuple[Tensor, ...]:  # fmt: skip
     check_data(packed, "packed", backend.SUPPORTS, mode)
     packed, lo, hi, _ = check_transform(packed, lo, hi, mode, level, n)
     grad, needs = check_grad(grad, packed, n), check_needs(needs, (packed, lo, hi))
-    return backend.waverec_backward(grad, packed, lo, hi, n, mode, level, needs)
+    return tuple(backend.waverec_backward(grad, packed, lo, hi, n, mode, level, needs))
 
 
 def sandwich(backend: ModuleType, x: Tensor, *operands: Any) -> Tensor:
@@ -69,13 +70,13 @@ def sandwich(backend: ModuleType, x: Tensor, *operands: Any) -> Tensor:
     return backend.sandwich(x, record)
 
 
-def sandwich_backward(backend: ModuleType, grad: Tensor, x: Tensor, *operands: Any) -> Sequence[Tensor]:
+def sandwich_backward(backend: ModuleType, grad: Tensor, x: Tensor, *operands: Any) -> tuple[Tensor, ...]:
     *operands, needs = operands
     record = Sandwich.from_flat(operands)
     check_data(x, "x", backend.SUPPORTS, record.transform.mode)
     x, record = check_sandwich(x, record)
     needs = check_needs(needs, sources(x, operands))
-    return backend.sandwich_backward(check_grad(grad, x, record.layout.out_features), x, record, needs)
+    return tuple(backend.sandwich_backward(check_grad(grad, x, record.layout.out_features), x, record, needs))
 
 
 # --- gradients in plain torch, unchecked: under `vmap` and `create_graph=True` there are no addresses to look at
@@ -84,7 +85,7 @@ reference_wavedec_backward = reference.wavedec_backward
 reference_waverec_backward = reference.waverec_backward
 
 
-def reference_sandwich_backward(grad: Tensor, x: Tensor, *operands: Any) -> Sequence[Tensor]:
+def reference_sandwich_backward(grad: Tensor, x: Tensor, *operands: Any) -> tuple[Tensor, ...]:
     return reference.sandwich_backward(grad, x, Sandwich.from_flat(operands[:-1]), operands[-1])
 
 
@@ -108,7 +109,7 @@ def fake_waverec(packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, leve
     return packed.new_empty((*packed.shape[:-1], n))
 
 
-def fake_wavedec_backward(grad: Tensor, x: Tensor, lo: Tensor, hi: Tensor, *args: Any) -> list[Tensor]:
+def fake_wavedec_backward(grad: Tensor, x: Tensor, lo: Tensor, hi: Tensor, *args: Any) -> tuple[Tensor, ...]:
     return _gradients((x, lo, hi), args[-1], x)
 
 
@@ -120,12 +121,12 @@ def fake_sandwich(x: Tensor, *operands: Any) -> Tensor:
     return x.new_empty((*x.shape[:-1], operands[3].shape[0]))
 
 
-def fake_sandwich_backward(grad: Tensor, x: Tensor, *operands: Any) -> list[Tensor]:
+def fake_sandwich_backward(grad: Tensor, x: Tensor, *operands: Any) -> tuple[Tensor, ...]:
     return _gradients(sources(x, operands), operands[-1], operands[3])
 
 
-def _gradients(inputs: Sequence[Tensor | None], needs: Sequence[bool], like: Tensor) -> list[Tensor]:
-    return [
+def _gradients(inputs: Sequence[Tensor | None], needs: Sequence[bool], like: Tensor) -> tuple[Tensor, ...]:
+    return tuple(
         like.new_empty((0,)) if t is None or not needed else t.new_empty(t.shape)
         for t, needed in zip(inputs, needs, strict=True)
-    ]
+    )

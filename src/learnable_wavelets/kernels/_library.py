@@ -18,20 +18,27 @@ from . import _flat as flat
 from . import cpu, reference, triton
 from ._autograd import Operator, eager_path, is_plain_eager, register, register_fwht
 from ._backend import forced_backend
+from ._sharding import is_distributed, register_rules
 from ._sandwich import CONSTANTS, INDEX, TENSORS, Sandwich
 from ._validate import check_sandwich, check_transform
 
 NAMESPACE = "learnable_wavelets"
 _OPERANDS = ", ".join(f"{kind} {name}" for name, kind in {"x": "Tensor", **TENSORS, **CONSTANTS}.items())
 _BANK = "Tensor lo, Tensor hi"
+
+
+def _results(count: int) -> str:
+    return f"({', '.join(['Tensor'] * count)})"
+
+
 SCHEMAS = {
     "fwht": "(Tensor x, float scale) -> Tensor",
     "wavedec": f"(Tensor x, {_BANK}, str mode, int level) -> Tensor",
     "waverec": f"(Tensor packed, {_BANK}, int n, str mode, int level) -> Tensor",
-    "wavedec_backward": f"(Tensor grad, Tensor x, {_BANK}, str mode, int level, bool[] needs) -> Tensor[]",
-    "waverec_backward": f"(Tensor grad, Tensor packed, {_BANK}, int n, str mode, int level, bool[] needs) -> Tensor[]",
+    "wavedec_backward": f"(Tensor grad, Tensor x, {_BANK}, str mode, int level, bool[] needs) -> {_results(3)}",
+    "waverec_backward": f"(Tensor grad, Tensor packed, {_BANK}, int n, str mode, int level, bool[] needs) -> {_results(3)}",
     "sandwich": f"({_OPERANDS}) -> Tensor",
-    "sandwich_backward": f"(Tensor grad, {_OPERANDS}, bool[] needs) -> Tensor[]",
+    "sandwich_backward": f"(Tensor grad, {_OPERANDS}, bool[] needs) -> {_results(len(TENSORS))}",
 }
 
 
@@ -87,9 +94,16 @@ class _EagerFWHT(torch.autograd.Function):
         return fwht(ctx.backend, grad, ctx.scale), None, None
 
 
+def _call(name: str, *arguments: Any) -> Any:
+    """Call the registered operator, which compilers, modes and tensor subclasses see."""
+    if not torch.compiler.is_compiling() and any(map(is_distributed, arguments)):
+        register_rules(getattr(torch.ops, NAMESPACE), tuple(SCHEMAS))
+    return OPERATORS[name](*arguments)
+
+
 def fwht(backend: ModuleType, x: Tensor, scale: float) -> Tensor:
     if not is_plain_eager((x,)):
-        return OPERATORS["fwht"](x, scale)
+        return _call("fwht", x, scale)
     if torch.is_grad_enabled():
         return _EagerFWHT.apply(x, scale, backend)  # type: ignore[no-untyped-call]
     return flat.fwht(backend, x, scale)
@@ -97,7 +111,7 @@ def fwht(backend: ModuleType, x: Tensor, scale: float) -> Tensor:
 
 def wavedec(backend: ModuleType, x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int) -> Tensor:
     if not is_plain_eager((x, lo, hi)):
-        return OPERATORS["wavedec"](x, lo, hi, mode, level)
+        return _call("wavedec", x, lo, hi, mode, level)
     data, low, high, _ = check_transform(x, lo, hi, mode, level)
     if not torch.is_grad_enabled():
         return backend.wavedec(data, low, high, mode, level)
@@ -107,7 +121,7 @@ def wavedec(backend: ModuleType, x: Tensor, lo: Tensor, hi: Tensor, mode: str, l
 
 def waverec(backend: ModuleType, packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int) -> Tensor:
     if not is_plain_eager((packed, lo, hi)):
-        return OPERATORS["waverec"](packed, lo, hi, n, mode, level)
+        return _call("waverec", packed, lo, hi, n, mode, level)
     data, low, high, _ = check_transform(packed, lo, hi, mode, level, n)
     if not torch.is_grad_enabled():
         return backend.waverec(data, low, high, n, mode, level)
@@ -118,7 +132,7 @@ def waverec(backend: ModuleType, packed: Tensor, lo: Tensor, hi: Tensor, n: int,
 def sandwich(backend: ModuleType, x: Tensor, operands: Sandwich) -> Tensor:
     tensors = (x, *operands.tensors())
     if not is_plain_eager(tensors):
-        return OPERATORS["sandwich"](*tensors, *operands.constants())
+        return _call("sandwich", *tensors, *operands.constants())
     data, checked = check_sandwich(x, operands)
     if not torch.is_grad_enabled():
         return backend.sandwich(data, checked)

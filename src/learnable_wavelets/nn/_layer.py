@@ -18,6 +18,7 @@ from ..kernels import _dispatch as kernels
 from ..kernels._layout import Layout
 from ..kernels._precision import compute_dtype
 from ..kernels._sandwich import Sandwich, Transform
+from ..kernels._sharding import is_distributed, replicate_like
 from ._nested import apply_to_rows
 from ._permutation import shared_permutation
 
@@ -185,6 +186,10 @@ class SandwichLayer(nn.Module, ABC):
             diag_in, diag_mid, diag_out = diag_in.float(), diag_mid.float(), diag_out.float()
             bias = None if bias is None else bias.float()
         permutation = self._permutation.on(like.device)
+        if type(diag_out) is not nn.Parameter and is_distributed(diag_out):
+            permutation = replicate_like(permutation, diag_out)
+            bank = tuple(None if f is None else replicate_like(f, diag_out) for f in transform.bank)
+            transform = transform._replace(bank=bank)
         return Sandwich(diag_in, permutation, diag_mid, diag_out, bias, transform, self._layout, self._scale)
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Any:
