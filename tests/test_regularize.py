@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from learnable_wavelets import (
     BiorthogonalWaveletFilter,
@@ -157,6 +158,32 @@ def test_wrapped_models(wrap, process_group):
     (model(x).sum() + wavelet_regularizer(model)).backward()
     for ours, expected in zip(wrapped.parameters(), model.parameters(), strict=True):
         torch.testing.assert_close(ours.grad, expected.grad)
+
+
+def test_averaged_models():
+    model = nn.Sequential(layer(), nn.Linear(8, 8, dtype=torch.float64))
+    averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.5))
+    averaged.update_parameters(model)
+    with torch.no_grad():
+        model[0].filter.dec_lo.mul_(2)
+    averaged.update_parameters(model)
+    assert wavelet_losses(averaged).keys() == wavelet_losses(model).keys() == {"0.filter"}
+    assert wavelet_losses(AveragedModel(layer())).keys() == {"filter"}
+    assert wavelet_losses(AveragedModel(bank())).keys() == {""}
+    assert wavelet_losses(nn.Sequential(AveragedModel(compiled(layer())))).keys() == {"0.filter"}
+    halfway = bank()
+    with torch.no_grad():
+        halfway.dec_lo.mul_(1.5)
+    assert wavelet_regularizer(averaged).item() == pytest.approx(halfway.regularizer().item())
+    assert wavelet_regularizer(model).item() != pytest.approx(halfway.regularizer().item())
+
+
+def test_checkpointed_parts():
+    from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper
+
+    model = nn.Sequential(checkpoint_wrapper(layer()))
+    assert list(wavelet_losses(model)) == ["0.filter"]
+    assert wavelet_regularizer(model).item() == bank().regularizer().item()
 
 
 def test_wrapped_parts(process_group):

@@ -1,4 +1,4 @@
-"""What every `WaveletFilter` promises, whatever its parameters are."""
+"""The contract of every `WaveletFilter`, whatever its parameters are."""
 
 import copy
 import pickle
@@ -89,10 +89,9 @@ def test_to_pywt_knows_filters_that_were_rounded_to_a_half_type(dtype):
     assert (free.orthogonal, free.biorthogonal) == (False, False)
 
 
-def test_every_call_makes_the_bank_once(make, monkeypatch):
+def test_every_call_makes_the_bank_once(make):
     filter, made = make(), []
-    property_ = type(filter).filter_bank
-    monkeypatch.setattr(type(filter), "filter_bank", property(lambda self: made.append(1) or property_.fget(self)))
+    filter.register_forward_hook(lambda *_: made.append(1))
     wavedec(signal(40).float(), filter, level=2)
     assert len(made) == 1
 
@@ -136,7 +135,13 @@ class _Bank(torch.nn.Module):
         self.filter = filter
 
     def forward(self):
-        return tuple(self.filter.filter_bank)
+        return tuple(self.filter())
+
+
+def test_state_is_the_parameters(make):
+    filter = make()
+    assert list(filter.buffers()) == []
+    assert list(filter.state_dict()) == [name for name, _ in filter.named_parameters()]
 
 
 def test_state_round_trip(make):
@@ -168,10 +173,10 @@ def test_reset_returns_to_the_start(make):
 
 def test_meta_then_empty_then_reset(make):
     filter = make(device="meta")
-    assert all(t.is_meta for t in (*filter.parameters(), *filter.buffers()))
+    assert all(p.is_meta for p in filter.parameters())
     filter.to_empty(device="cpu")
-    for tensor in (*filter.parameters(), *filter.buffers()):
-        tensor.data.fill_(torch.nan)
+    for parameter in filter.parameters():
+        parameter.data.fill_(torch.nan)
     filter.reset_parameters()
     assert values(filter) == values(make())
     with torch.device("meta"):
@@ -205,7 +210,7 @@ def test_float64_starts_without_the_rounding_of_float32(make):
 
 def test_no_two_parameters_share_storage(make):
     filter = make()
-    pointers = [t.data_ptr() for t in (*filter.parameters(), *filter.buffers())]
+    pointers = [p.data_ptr() for p in filter.parameters()]
     assert len(set(pointers)) == len(pointers)
 
 
@@ -270,8 +275,7 @@ class Fixed(WaveletFilter):
     def reset_parameters(self):
         pass
 
-    @property
-    def filter_bank(self):
+    def forward(self):
         return FilterBank(self.dec_lo, self.dec_hi, self.rec_lo, self.rec_hi)
 
 

@@ -112,9 +112,74 @@ def test_every_axis_shape_and_stride(array, mode, kind):
 
 
 @pytest.mark.parametrize("mode", ["reflect", "antireflect"])
-def test_a_single_sample_reflects_to_itself(mode):
-    for a, b in zip(dwt(signal(1), "bior2.2", mode), dwt(signal(1), "bior2.2", "constant"), strict=True):
+def test_a_single_sample_is_refused_where_pywt_refuses_it(mode):
+    with pytest.raises(ValueError, match=f"`data` must have at least 2 samples for mode '{mode}', got 1$"):
+        dwt(signal(1), "bior2.2", mode)
+    for wavelet in ("haar", "db2"):
+        for n in range(1, 7):
+            for level in (None, *range(5)):
+                try:
+                    expected = quietly(pywt.wavedec, signal(n).numpy(), wavelet, mode, level)
+                except ValueError:
+                    with pytest.raises(ValueError, match=r"`(data|level)` must"):
+                        quietly(wavedec, signal(n), wavelet, mode, level)
+                    continue
+                if level is not None and 2**level >= 2 * n * pywt.Wavelet(wavelet).dec_len:
+                    continue  # deeper than our deepest
+                for a, b in zip(quietly(wavedec, signal(n), wavelet, mode, level), expected, strict=True):
+                    assert_same(a, b)
+    with pytest.raises(ValueError, match=r"`data` must have at least 2 samples for mode '.*', got 1 at level 3"):
+        quietly(wavedec, signal(3), "haar", mode, 3)
+
+
+SHORT = {
+    "zpd": "zero",
+    "cpd": "constant",
+    "sym": "symmetric",
+    "ppd": "periodic",
+    "sp1": "smooth",
+    "per": "periodization",
+}
+
+
+@pytest.mark.parametrize("mode", [*SHORT, *(getattr(pywt.Modes, mode) for mode in MODES)])
+def test_other_names_of_the_modes(mode):
+    x, known = signal(22), SHORT.get(mode, mode)  # the short ones are deprecated in pywt
+    cA, cD = dwt(x, "bior2.2", mode)
+    for a, b in zip((cA, cD), pywt.dwt(x.numpy(), "bior2.2", known), strict=True):
         assert_same(a, b)
+    assert_same(idwt(cA, cD, "bior2.2", mode), x)
+    coeffs = wavedec(x, "bior2.2", mode, 2)
+    for a, b in zip(coeffs, pywt.wavedec(x.numpy(), "bior2.2", known, 2), strict=True):
+        assert_same(a, b)
+    assert_same(waverec(coeffs, "bior2.2", mode)[:22], x)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("n", [5, 64])
+def test_nan_and_infinity_spread_no_further_than_pywts(mode, n):
+    for place in range(n):
+        for value in (np.nan, np.inf):
+            x = signal(n).numpy()
+            x[place] = value
+            with np.errstate(invalid="ignore"):
+                theirs = pywt.dwt(x, "db4", mode)
+            for a, b in zip(dwt(torch.from_numpy(x), "db4", mode), theirs, strict=True):
+                assert np.isfinite(a.numpy()).tolist() == np.isfinite(b).tolist()
+
+
+@pytest.mark.parametrize("mode", [mode for mode in MODES if mode not in ("periodic", "periodization")])
+@pytest.mark.parametrize(("dtype", "large"), [(torch.float32, 1e4), (torch.float32, 1e8), (torch.float64, 1e16)])
+def test_a_large_sample_at_one_end_leaves_the_other_end_exact(mode, dtype, large):
+    x = torch.sin(torch.arange(64.0)).to(dtype)
+    left, right = slice(0, 28), slice(-28, None)
+    for place, far in ((-1, left), (0, right)):
+        data = x.clone()
+        data[place] = large
+        exact = pywt.dwt(data.double().numpy(), "db4", mode)
+        for a, b in zip(dwt(data, "db4", mode), exact, strict=True):
+            assert np.abs(b[far]).max() < 20
+            assert_same(a[far], b[far], 4 * torch.finfo(dtype).eps)
 
 
 def test_modes_are_pywts():

@@ -88,8 +88,10 @@ def test_bad_arguments() -> None:
             plotting.scaling_and_wavelet("haar", level)
     with pytest.raises(TypeError, match="`ax` must be matplotlib Axes, got int"):
         plotting.plot_filters("db2", 3)
-    with pytest.raises(ValueError, match="`wavelet` must be one of"):
+    with pytest.raises(ValueError, match=r"`wavelet` must be in `pywt\.wavelist"):
         plotting.plot_filters("no such wavelet")
+    with pytest.raises(ValueError, match="`wavelet` must have filters with values, got meta tensors"):
+        plotting.plot_filters(lw.FilterBank.from_wavelet("db2", device="meta"))
 
 
 def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from operator import attrgetter
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import pywt
@@ -190,9 +189,6 @@ def _read(wavelet: Any) -> object:
     return getattr(wavelet, "filter_bank", wavelet)
 
 
-_device, _shape, _dtype = attrgetter("device"), attrgetter("shape"), attrgetter("dtype")
-
-
 def _tensor_bank(wavelet: object) -> FilterBank:
     bank = _read(wavelet)
     if isinstance(bank, pywt.ContinuousWavelet):
@@ -201,8 +197,12 @@ def _tensor_bank(wavelet: object) -> FilterBank:
         kinds = "a pywt name, a pywt.Wavelet, a FilterBank or a WaveletFilter"
         raise TypeError(f"`wavelet` must be {kinds}, got {type(wavelet).__name__}")
     if not all(map(torch.is_floating_point, bank)):
-        raise TypeError(f"`wavelet` must have real floating-point filters, got {[*map(_dtype, bank)]}")
-    devices, shapes = [*map(_device, bank)], [*map(_shape, bank)]
+        raise TypeError(f"`wavelet` must have real floating-point filters, got {[f.dtype for f in bank]}")
+    lo, hi, rec_lo, rec_hi = bank
+    devices, shapes = (
+        (lo.device, hi.device, rec_lo.device, rec_hi.device),
+        (lo.shape, hi.shape, rec_lo.shape, rec_hi.shape),
+    )
     if len(set(devices)) > 1:
         raise ValueError(f"`wavelet` must have its four filters on one device, got {[*map(str, devices)]}")
     if len(set(shapes)) > 1 or len(shapes[0]) != 1 or shapes[0][0] % 2 or shapes[0][0] == 0:
