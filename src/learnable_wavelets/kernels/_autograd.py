@@ -82,7 +82,7 @@ def register(operator: Operator, backward: Function, library: torch.library.Libr
 
 
 def register_fwht(operator: Function, library: torch.library.Library) -> None:
-    """The transform is linear and symmetric: its own derivative, of every order."""
+    """Register the derivative: the transform is linear and symmetric, so its own derivative, of every order."""
 
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         ctx.scale = inputs[1]
@@ -118,4 +118,27 @@ def eager_path(operator: Operator, kernel_backward: Function, backward: Function
             return (*gradients[: operator.tensors], None, None, None)
 
     apply: Function = type(operator.name.capitalize(), (Eager,), {}).apply  # `grad_fn` shows its name and Backward
+    return apply
+
+
+def eager_fwht(kernel: Function, operator: Function) -> Function:
+    """Return the function `(x, scale, backend)` without the dispatcher: its own derivative, of every order.
+
+    Args:
+        kernel: `(backend, x, scale)`.
+        operator: the registered operator, for a compiled or a vectorised backward pass.
+    """
+
+    class Fwht(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor, scale: float, backend: Any) -> Any:
+            ctx.scale, ctx.backend = scale, backend
+            return kernel(backend, x, scale)
+
+        @staticmethod
+        def backward(ctx: Any, grad: Tensor) -> Any:
+            plain = is_plain_eager((grad,))
+            return (apply(grad, ctx.scale, ctx.backend) if plain else operator(grad, ctx.scale)), None, None
+
+    apply: Function = Fwht.apply
     return apply

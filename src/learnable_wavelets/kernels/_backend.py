@@ -1,4 +1,4 @@
-"""Choose the code that serves a call: a kernel where one can, plain torch elsewhere, or what the user forces."""
+"""The back ends, and the one that a user forces."""
 
 from __future__ import annotations
 
@@ -7,15 +7,11 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from types import ModuleType
 
-import torch
-from torch import Tensor
-from torch.autograd import forward_ad
-
 from . import cpu, reference, triton
 
 BACKENDS: dict[str, ModuleType] = {"reference": reference, "cpu": cpu, "triton": triton}
 
-_FORCED: ContextVar[str | None] = ContextVar("learnable_wavelets_backend", default=None)
+FORCED: ContextVar[str | None] = ContextVar("learnable_wavelets_backend", default=None)
 
 
 def available_backends() -> tuple[str, ...]:
@@ -59,56 +55,18 @@ def use_backend(name: str) -> Iterator[None]:
     missing = BACKENDS[name].missing()
     if missing is not None:
         raise RuntimeError(f"back end {name!r} is not available here: {missing}")
-    token = _FORCED.set(name)
+    token = FORCED.set(name)
     try:
         yield
     finally:
-        _FORCED.reset(token)
+        FORCED.reset(token)
 
 
 def forced_backend() -> str | None:
     """Return the name that `use_backend` holds for this thread or task."""
-    return _FORCED.get()
+    return FORCED.get()
 
 
 # Dynamo does not trace context variables: it takes the value at compile time. `torch.compiler.assume_constant_result`
 # sets this attribute too, but imports all of dynamo, half of our import time.
 forced_backend._dynamo_marked_constant = True  # type: ignore[attr-defined]
-
-
-def choose(x: Tensor, mode: str, fits: bool = True) -> ModuleType:
-    """Return the back end for data like x, a signal extension mode and sizes that `fits` says a kernel takes.
-
-    Raises:
-        RuntimeError: the forced back end does not serve the call.
-    """
-    forced = forced_backend()
-    name = forced or ("triton" if x.is_cuda else "cpu")
-    backend = BACKENDS[name]
-    if backend is reference:
-        return reference
-    obstacle = _obstacle(backend, x, mode, fits)
-    if obstacle is None:
-        return backend
-    if forced is not None:
-        raise RuntimeError(f"back end {forced!r} does not serve this call: {obstacle}")
-    return reference
-
-
-def _obstacle(backend: ModuleType, x: Tensor, mode: str, fits: bool) -> str | None:
-    """Return why a kernel does not serve the call, or `None`."""
-    missing: str | None = backend.missing()
-    modes, dtypes, devices = backend.SUPPORTS
-    if missing is not None:
-        return missing
-    if x.device.type not in devices:
-        return f"the data is on {x.device}"
-    if x.dtype not in dtypes:
-        return f"the dtype is {x.dtype}"
-    if mode not in modes or not fits:
-        return f"no kernel for mode {mode!r} at these sizes"
-    if torch._C._are_functorch_transforms_active():
-        return "a torch.func transform is active"
-    if forward_ad._current_level >= 0:
-        return "forward-mode differentiation is active"
-    return None

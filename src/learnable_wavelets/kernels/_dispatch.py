@@ -1,58 +1,125 @@
-"""The door to the transforms: one function for each, which `functional` and the layers call."""
+"""The door to the transforms: one function for each, which `functional` and the layers call.
+
+Each takes a kernel where one serves the call and plain torch elsewhere, or the back end that the user forces. A plain
+eager call goes to the kernel itself; compilers, tracers, modes and tensor subclasses see a registered operator.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from types import ModuleType
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
-from . import _library, reference
-from ._backend import choose
-from ._precision import compute_dtype, full_precision
+from . import reference
+from ._autograd import is_plain_eager
+from ._backend import BACKENDS, FORCED, forced_backend
+from ._flat import fwht as checked_fwht
+from ._library import EAGER, call_operator
+from ._precision import full_precision
 from ._sandwich import Sandwich
+from ._validate import check_operands, check_sandwich, check_transform
 
 
 def fwht(x: Tensor, scale: float) -> Tensor:
     """Return `scale * x @ H_n` on the last axis, in the dtype of x; half dtypes are computed in float32."""
     backend = choose(x, "periodization")
-    return reference.fwht(x, scale) if backend is reference else _library.fwht(backend, x, scale)
+    if backend is reference:
+        return reference.fwht(x, scale)
+    if not is_plain_eager((x,)):
+        return call_operator("fwht", x, scale)
+    return EAGER["fwht"](x, scale, backend) if torch.is_grad_enabled() else checked_fwht(backend, x, scale)
 
 
 def wavedec(x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int) -> list[Tensor]:
     """Return `[cA_n, cD_n, ..., cD_1]` on the last axis, x and filters in one dtype."""
-    n = x.shape[-1]
-    backend = choose(x, mode, _halves(n, mode, level))
+    n, taps = x.shape[-1], lo.shape[0]
+    backend = choose(x, mode, mode != "periodization" or n % (1 << level) == 0)
     if backend is reference:
         return reference.decompose(x, lo, hi, mode, level)
-    packed = _library.wavedec(backend, x, lo, hi, mode, level)
-    return list(torch.split(packed, list(reference.coeff_lengths(n, lo.shape[0], mode, level)), dim=-1))
+    if not is_plain_eager((x, lo, hi)):
+        packed = call_operator("wavedec", x, lo, hi, mode, level)
+    else:
+        data, low, high, _ = check_transform(x, lo, hi, mode, level)
+        compute = partial(backend.wavedec, data, low, high, mode, level)
+        grad = torch.is_grad_enabled()
+        packed = EAGER["wavedec"](x, lo, hi, (mode, level), backend, compute) if grad else compute()
+    return list(packed.split(reference.coeff_lengths(n, taps, mode, level), dim=-1))
 
 
 def waverec(coeffs: Sequence[Tensor | None], lo: Tensor, hi: Tensor, mode: str) -> Tensor:
     """Invert `wavedec`; absent coefficients count as zeros."""
-    present = [c for c in coeffs if c is not None]
-    level, taps = len(coeffs) - 1, lo.shape[0]
+    present, level, taps = [c for c in coeffs if c is not None], len(coeffs) - 1, lo.shape[0]
+    if level == 0:
+        return reference.reconstruct(coeffs, lo, hi, mode)
     mode = mode if mode == "periodization" else "zero"  # the inverse of every other mode too
     d = present[-1].shape[-1]
     n = 2 * d if mode == "periodization" else 2 * d - taps + 2
-    fits = level > 0 and len(present) == len(coeffs) and n > 0 and _halves(n, mode, level)
-    fits = fits and tuple(c.shape[-1] for c in present) == reference.coeff_lengths(n, taps, mode, level)
-    backend = choose(present[0], mode, fits) if level else reference
+    lengths = tuple(c.shape[-1] for c in present)
+    fits = len(lengths) == len(coeffs) and n > 0 and (mode != "periodization" or n % (1 << level) == 0)
+    backend = choose(present[0], mode, fits and lengths == reference.coeff_lengths(n, taps, mode, level))
     if backend is reference:
         return reference.reconstruct(coeffs, lo, hi, mode)
-    return _library.waverec(backend, torch.cat(present, dim=-1), lo, hi, n, mode, level)
+    packed = torch.cat(present, dim=-1)
+    if not is_plain_eager((packed, lo, hi)):
+        return call_operator("waverec", packed, lo, hi, n, mode, level)
+    data, low, high, _ = check_transform(packed, lo, hi, mode, level, n)
+    compute = partial(backend.waverec, data, low, high, n, mode, level)
+    grad = torch.is_grad_enabled()
+    return EAGER["waverec"](packed, lo, hi, (n, mode, level), backend, compute) if grad else compute()
 
 
 def sandwich(x: Tensor, operands: Sandwich) -> Tensor:
     """Return `y = scale * S W^-1 G P W B x + bias`, see `reference.sandwich`."""
-    fits = compute_dtype(x.dtype) == operands.diag_out.dtype
-    backend = choose(x, operands.transform.mode) if fits else reference
-    if backend is not reference:
-        return _library.sandwich(backend, x, operands)
-    with full_precision(x):
-        return reference.sandwich(x, operands)
+    backend, tensors = choose(x, operands.transform.mode), (x, *operands[:5], *operands.transform.bank)
+    if backend is reference:
+        if not torch.compiler.is_compiling():
+            check_operands(x, operands)
+        with full_precision(x):
+            return reference.sandwich(x, operands)
+    if not is_plain_eager(tensors):
+        return call_operator("sandwich", *tensors, *operands.constants())
+    data, checked = check_sandwich(x, operands)
+    compute = partial(backend.sandwich, data, checked)
+    if not torch.is_grad_enabled():
+        return compute()
+    return EAGER["sandwich"](*tensors, operands.constants(), backend, compute)
 
 
-def _halves(n: int, mode: str, level: int) -> bool:
-    return mode != "periodization" or n % (1 << level) == 0
+def choose(x: Tensor, mode: str, fits: bool = True) -> ModuleType:
+    """Return the back end for data like x, a signal extension mode, and sizes that `fits` says a kernel takes.
+
+    Raises:
+        RuntimeError: the forced back end does not serve the call.
+    """
+    forced = forced_backend() if torch.compiler.is_compiling() else FORCED.get()
+    backend = BACKENDS[forced or ("triton" if x.is_cuda else "cpu")]
+    if backend is reference:
+        return reference
+    modes, dtypes, devices = backend.SUPPORTS
+    traced = torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
+    if fits and mode in modes and x.dtype in dtypes and x.device.type in devices and not traced:
+        return backend
+    if forced is not None:
+        raise RuntimeError(f"back end {forced!r} does not serve this call: {_obstacle(backend, x, mode)}")
+    return reference
+
+
+def _obstacle(backend: ModuleType, x: Tensor, mode: str) -> str:
+    """Return why a kernel does not serve the call."""
+    missing: str | None = backend.missing()
+    modes, dtypes, devices = backend.SUPPORTS
+    if missing is not None:
+        return missing
+    if x.device.type not in devices:
+        return f"the data is on {x.device}"
+    if x.dtype not in dtypes:
+        return f"the dtype is {x.dtype}"
+    if torch._C._are_functorch_transforms_active():
+        return "a torch.func transform is active"
+    if forward_ad._current_level >= 0:
+        return "forward-mode differentiation is active"
+    return f"no kernel for mode {mode!r} at these sizes"

@@ -1,4 +1,4 @@
-"""The registered operators: schemas, implementations by device, fakes, derivatives; and the calls of them.
+"""The registered operators: schemas, implementations by device, fakes and derivatives.
 
 Defined through `torch.library.Library`, whose call costs a fraction of that of the `custom_op` decorator. A plain eager
 call does without even that, see `_autograd`.
@@ -7,7 +7,6 @@ call does without even that, see `_autograd`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -16,11 +15,10 @@ from torch import Tensor
 
 from . import _flat as flat
 from . import cpu, reference, triton
-from ._autograd import Operator, eager_path, is_plain_eager, register, register_fwht
+from ._autograd import Operator, eager_fwht, eager_path, register, register_fwht
 from ._backend import forced_backend
+from ._sandwich import CONSTANTS, INDEX, TENSORS
 from ._sharding import is_distributed, register_rules
-from ._sandwich import CONSTANTS, INDEX, TENSORS, Sandwich
-from ._validate import check_sandwich, check_transform
 
 NAMESPACE = "learnable_wavelets"
 _OPERANDS = ", ".join(f"{kind} {name}" for name, kind in {"x": "Tensor", **TENSORS, **CONSTANTS}.items())
@@ -74,66 +72,16 @@ def _differentiable(name: str, tensors: int, places: Sequence[int]) -> Callable[
 
 
 register_fwht(OPERATORS["fwht"], LIBRARY)
-_EAGER = {
+EAGER = {
+    "fwht": eager_fwht(flat.fwht, OPERATORS["fwht"]),
     "wavedec": _differentiable("wavedec", 3, range(3)),
     "waverec": _differentiable("waverec", 3, range(3)),
     "sandwich": _differentiable("sandwich", 1 + len(TENSORS), [p for p in range(1 + len(TENSORS)) if p != 1 + INDEX]),
 }
 
 
-class _EagerFWHT(torch.autograd.Function):
-    """Its own derivative, of every order."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, scale: float, backend: ModuleType) -> Tensor:
-        ctx.scale, ctx.backend = scale, backend
-        return flat.fwht(backend, x, scale)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Any:
-        return fwht(ctx.backend, grad, ctx.scale), None, None
-
-
-def _call(name: str, *arguments: Any) -> Any:
+def call_operator(name: str, *arguments: Any) -> Any:
     """Call the registered operator, which compilers, modes and tensor subclasses see."""
     if not torch.compiler.is_compiling() and any(map(is_distributed, arguments)):
         register_rules(getattr(torch.ops, NAMESPACE), tuple(SCHEMAS))
     return OPERATORS[name](*arguments)
-
-
-def fwht(backend: ModuleType, x: Tensor, scale: float) -> Tensor:
-    if not is_plain_eager((x,)):
-        return _call("fwht", x, scale)
-    if torch.is_grad_enabled():
-        return _EagerFWHT.apply(x, scale, backend)  # type: ignore[no-untyped-call]
-    return flat.fwht(backend, x, scale)
-
-
-def wavedec(backend: ModuleType, x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int) -> Tensor:
-    if not is_plain_eager((x, lo, hi)):
-        return _call("wavedec", x, lo, hi, mode, level)
-    data, low, high, _ = check_transform(x, lo, hi, mode, level)
-    if not torch.is_grad_enabled():
-        return backend.wavedec(data, low, high, mode, level)
-    compute = partial(backend.wavedec, data, low, high, mode, level)
-    return _EAGER["wavedec"](x, lo, hi, (mode, level), backend, compute)
-
-
-def waverec(backend: ModuleType, packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int) -> Tensor:
-    if not is_plain_eager((packed, lo, hi)):
-        return _call("waverec", packed, lo, hi, n, mode, level)
-    data, low, high, _ = check_transform(packed, lo, hi, mode, level, n)
-    if not torch.is_grad_enabled():
-        return backend.waverec(data, low, high, n, mode, level)
-    compute = partial(backend.waverec, data, low, high, n, mode, level)
-    return _EAGER["waverec"](packed, lo, hi, (n, mode, level), backend, compute)
-
-
-def sandwich(backend: ModuleType, x: Tensor, operands: Sandwich) -> Tensor:
-    tensors = (x, *operands.tensors())
-    if not is_plain_eager(tensors):
-        return _call("sandwich", *tensors, *operands.constants())
-    data, checked = check_sandwich(x, operands)
-    if not torch.is_grad_enabled():
-        return backend.sandwich(data, checked)
-    return _EAGER["sandwich"](*tensors, operands.constants(), backend, partial(backend.sandwich, data, checked))

@@ -118,9 +118,9 @@ class SandwichLayer(nn.Module, ABC):
         if self.diag_mid.is_meta:
             return  # nothing to fill
         layout = self._layout
-        diag_in, diag_mid, diag_out = (
-            torch.ones(d.shape, dtype=d.dtype, device=d.device) for d in (self.diag_in, self.diag_mid, self.diag_out)
-        )
+        options: Any = {"dtype": self.diag_mid.dtype, "device": self.diag_mid.device}
+        diag_in, diag_mid = torch.ones(self.diag_in.shape, **options), torch.ones(self.diag_mid.shape, **options)
+        diag_out = torch.ones(self.out_features, **options)
         if start == "gaussian":
             random_signs_(diag_in)
             diag_mid.normal_()

@@ -18,7 +18,8 @@ else:
     from ._calls import waverec as waverec
     from ._calls import waverec_backward as waverec_backward
 
-SUPPORTS = Supports(("periodization", "zero"), (torch.float32, torch.float64, torch.bfloat16), ("cpu",))
+_DEVICES = ("cpu",) if AVAILABLE else ()
+SUPPORTS = Supports(("periodization", "zero"), (torch.float32, torch.float64, torch.bfloat16), _DEVICES)
 
 
 def missing() -> str | None:

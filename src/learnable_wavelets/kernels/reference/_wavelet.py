@@ -37,7 +37,7 @@ def decompose_level(x: Tensor, lo: Tensor, hi: Tensor, mode: str) -> tuple[Tenso
         left = right = taps // 2 - 1
     else:
         left = taps - 2
-        right = 2 * coeff_length(x.shape[-1], taps, mode) - x.shape[-1]
+        right = taps - 2 + x.shape[-1] % 2
     windows = extend(x, left, right, mode).unfold(-1, taps, 2)
     cA, cD = _product(windows, torch.stack([lo, hi], dim=-1).flip(0)).unbind(-1)
     return cA, cD

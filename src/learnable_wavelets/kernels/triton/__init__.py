@@ -15,7 +15,7 @@ INSTALLED = find_spec("triton") is not None
 SUPPORTS = Supports(
     ("periodization",),
     (torch.float32, torch.bfloat16, torch.float16, torch.float64),
-    ("cuda", "cpu") if INTERPRETED else ("cuda",),
+    () if not INSTALLED else ("cuda", "cpu") if INTERPRETED else ("cuda",),
 )
 _ROOMS = {
     "_sandwich": ("sandwich", "sandwich_backward"),
