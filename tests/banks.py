@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 import pywt
 import torch
 
@@ -14,6 +15,12 @@ EXACT = [name for name in DISCRETE if name != "dmey"]  # dmey is a truncated ser
 ORTHOGONAL = [name for name in EXACT if pywt.Wavelet(name).orthogonal]
 BIORTHOGONAL = [name for name in EXACT if not pywt.Wavelet(name).orthogonal]
 MODES = pywt.Modes.modes
+
+
+def long_ones_slow(names: list[str]) -> list:
+    """Parameters of a test: the wavelets of more than 8 taps are left to the whole run, except for the two longest."""
+    quick = [name for name in names if pywt.Wavelet(name).dec_len <= 8] + ["db38", "dmey"]
+    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
 
 
 def random_bank(taps: int = 6, seed: int = 3) -> FilterBank:

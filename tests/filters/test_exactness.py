@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from learnable_wavelets import BiorthogonalWaveletFilter, FilterBank, LearnableWaveletFilter, OrthogonalWaveletFilter
 from learnable_wavelets.functional import dwt, idwt
 
-from ..banks import BIORTHOGONAL, ORTHOGONAL, assert_same, exact_banks, signal
+from ..banks import BIORTHOGONAL, ORTHOGONAL, assert_same, exact_banks, long_ones_slow, signal
 from ..strategies import modes, orthogonal_wavelets, seeds
 
 LIFTED = [*BIORTHOGONAL, "haar", "db2", "db3", "db5", "db8", "sym4", "sym5", "sym8", "coif1", "coif3"]
@@ -49,7 +49,7 @@ def train_at_random(filter: torch.nn.Module, lr: float, steps: int = 1000) -> No
         optimiser.step()
 
 
-@pytest.mark.parametrize("name", ORTHOGONAL)
+@pytest.mark.parametrize("name", long_ones_slow(ORTHOGONAL))
 def test_lattice_starts_from_the_wavelet_and_stays_orthonormal(name):
     filter = OrthogonalWaveletFilter(name, dtype=torch.float64)
     start = [f.detach().clone() for f in filter.filter_bank]
@@ -61,7 +61,7 @@ def test_lattice_starts_from_the_wavelet_and_stays_orthonormal(name):
     assert orthonormality_defect(filter.filter_bank) < 1e-12
 
 
-@pytest.mark.parametrize("name", LIFTED)
+@pytest.mark.parametrize("name", long_ones_slow(LIFTED))
 def test_lifting_starts_from_the_wavelet_and_stays_exact(name):
     filter = BiorthogonalWaveletFilter(name, dtype=torch.float64)
     start = [f.detach().clone() for f in filter.filter_bank]

@@ -53,6 +53,10 @@ WAVELETS = {
     "complex filters": (
         FilterBank(*(f.cfloat() for f in bank)), TypeError, "`wavelet` must have real floating-point .*complex64",
     ),
+    "sparse filters": (
+        bank._replace(rec_lo=bank.rec_lo.to_sparse()), TypeError,
+        "`wavelet` must have dense filters, got torch.sparse_coo$",
+    ),
     "uneven": (uneven, ValueError, r"`wavelet` must have four 1-D filters of one even length, got .*\(4,\), \(6,\)"),
     "odd": (odd, ValueError, r"`wavelet` must have four 1-D filters of one even length, got .*\(3,\)"),
     "empty": (empty, ValueError, r"`wavelet` must have four 1-D filters of one even length, got .*\(0,\)"),

@@ -1,4 +1,4 @@
-"""Filters that `fully_shard` has dealt out over two processes train as those of one."""
+"""Filters that `fully_shard` distributes over processes start and train as those of one."""
 
 import copy
 import os
@@ -11,7 +11,7 @@ from torch import distributed, nn
 
 import learnable_wavelets as lw
 
-KINDS = [lw.LearnableWaveletFilter, lw.OrthogonalWaveletFilter]
+KINDS = [lw.LearnableWaveletFilter, lw.OrthogonalWaveletFilter, lw.BiorthogonalWaveletFilter]
 
 
 def trained(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
@@ -24,6 +24,21 @@ def trained(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
     return model(x)
 
 
+def start_from_meta(kind: type[lw.WaveletFilter], mesh: distributed.device_mesh.DeviceMesh) -> None:
+    from torch.distributed.fsdp import fully_shard
+    from torch.distributed.tensor import DTensor
+
+    filter = kind("db3", device="meta")
+    expected = filter.start_bank()
+    fully_shard(filter, mesh=mesh)
+    filter.reset_parameters()  # nothing to fill yet
+    filter.to_empty(device="cpu")
+    filter.reset_parameters()
+    assert all(isinstance(p, DTensor) for p in filter.parameters())
+    for ours, theirs in zip(filter.filter_bank, expected, strict=True):
+        assert torch.allclose(ours.double(), theirs, atol=1e-6)
+
+
 def compare(rank: int, path: str) -> None:
     from torch.distributed.fsdp import fully_shard
 
@@ -31,6 +46,7 @@ def compare(rank: int, path: str) -> None:
     distributed.init_process_group("gloo", init_method=f"file://{path}", rank=rank, world_size=2)
     mesh = distributed.device_mesh.init_device_mesh("cpu", (2,))
     for kind in KINDS:
+        start_from_meta(kind, mesh)
         torch.manual_seed(0)
         model = nn.Sequential(lw.WaveletLinear(16, 16, wavelet=kind("db2")), nn.ReLU(), lw.WaveletLinear(16, 4))
         sharded, x = copy.deepcopy(model), torch.randn(8, 16)
@@ -44,6 +60,20 @@ def compare(rank: int, path: str) -> None:
     distributed.destroy_process_group()
 
 
+@pytest.fixture
+def mesh_of_one(tmp_path):
+    distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
+    yield distributed.device_mesh.init_device_mesh("cpu", (1,))
+    distributed.destroy_process_group()
+
+
+@pytest.mark.filterwarnings("ignore:FSDP2-wrapped module .* returned a view tensor:UserWarning")
+@pytest.mark.parametrize("kind", KINDS)
+def test_start_from_meta(kind, mesh_of_one):
+    start_from_meta(kind, mesh_of_one)
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(not distributed.is_available(), reason="torch without distributed")
 def test_two_processes(tmp_path):
     command = [sys.executable, __file__, str(tmp_path / "meet")]

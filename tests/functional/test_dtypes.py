@@ -153,6 +153,7 @@ def test_compile_whole_graph_above_the_useful_level():
         there_and_back(signal(3, 16), 4)
 
 
+@pytest.mark.slow
 def test_compile_with_inductor():
     x = signal(2, 100).float()
     compiled = whole_graph(lambda x: wavedec(x, "bior2.2", level=3), "inductor")

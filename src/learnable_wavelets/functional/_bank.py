@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import pywt
 import torch
 from torch import Tensor
 
-from .._checks import check_dtype, check_size, check_text, shown
+from .._checks import check_dtype, check_size, check_text
 from ..kernels._precision import compute_dtype
 from . import _conditions
+from ._wavelets import filters_of, named_filters, tensors_of
 
 
 class FilterBank(NamedTuple):
@@ -61,11 +61,11 @@ class FilterBank(NamedTuple):
         """
         check_dtype(dtype)
         if isinstance(wavelet, str):
-            table = _named_filters(wavelet)
+            table = named_filters(wavelet)
         elif isinstance(wavelet, pywt.Wavelet):
-            table = _filters(wavelet)
+            table = filters_of(wavelet)
         else:
-            bank = _tensor_bank(wavelet)
+            bank = cls(*tensors_of(wavelet))
             return bank if device is None and dtype is None else bank.to(device=device, dtype=dtype)
         dtype = dtype or torch.get_default_dtype()
         return cls(*[torch.tensor(taps, device=device, dtype=dtype) for taps in table])
@@ -123,8 +123,6 @@ class HasFilterBank(Protocol):
     def filter_bank(self) -> FilterBank: ...
 
 
-_Filter: TypeAlias = tuple[float, ...]
-_Table: TypeAlias = tuple[_Filter, _Filter, _Filter, _Filter]
 WaveletLike: TypeAlias = "str | pywt.Wavelet | FilterBank | HasFilterBank"
 
 
@@ -151,60 +149,3 @@ def check_device(bank: FilterBank, data: Tensor, name: str = "data") -> FilterBa
     if bank.dec_lo.device != data.device:
         raise ValueError(f"`wavelet` must be on the device of `{name}`, {data.device}, got {bank.dec_lo.device}")
     return bank
-
-
-def _named_filters(name: str) -> _Table:
-    try:
-        wavelet = pywt.Wavelet(name)
-    except ValueError:
-        raise ValueError(_unknown(name)) from None
-    return _filters(wavelet)
-
-
-# PyWavelets is not for dynamo to trace. What `torch.compiler.assume_constant_result` sets; that imports all of dynamo,
-# half of our import time, and with it Triton.
-_named_filters._dynamo_marked_constant = True  # type: ignore[attr-defined]
-
-
-def _unknown(name: str) -> str:
-    if name.lower().startswith(tuple(pywt.wavelist(kind="continuous"))):  # cmor1.5-1.0: a family with its parameters
-        return f"`wavelet` must be a discrete wavelet, got the continuous {shown(name)}"
-    nearest = get_close_matches(name.lower(), pywt.wavelist(kind="discrete"), cutoff=0.5)
-    hint = f"; the nearest names are {', '.join(nearest)}" if nearest else ""
-    return f'`wavelet` must be in `pywt.wavelist(kind="discrete")`, got {shown(name)}{hint}'
-
-
-def _filters(wavelet: pywt.Wavelet) -> _Table:
-    low, high, rec_low, rec_high = map(tuple, wavelet.filter_bank)
-    lengths = (len(low), len(high), len(rec_low), len(rec_high))
-    if len(set(lengths)) > 1 or len(low) % 2 or not low:
-        raise ValueError(f"`wavelet` must have four filters of one even length, got lengths {lengths}")
-    return low, high, rec_low, rec_high
-
-
-def _read(wavelet: Any) -> object:
-    """Read `wavelet.filter_bank` once, or return `wavelet`; do not hide an AttributeError raised inside a property."""
-    if hasattr(type(wavelet), "filter_bank"):
-        return wavelet.filter_bank
-    return getattr(wavelet, "filter_bank", wavelet)
-
-
-def _tensor_bank(wavelet: object) -> FilterBank:
-    bank = _read(wavelet)
-    if isinstance(bank, pywt.ContinuousWavelet):
-        raise ValueError(f"`wavelet` must be a discrete wavelet, got the continuous {bank.name!r}")
-    if not (isinstance(bank, tuple) and len(bank) == 4 and all(map(torch.is_tensor, bank))):
-        kinds = "a pywt name, a pywt.Wavelet, a FilterBank or a WaveletFilter"
-        raise TypeError(f"`wavelet` must be {kinds}, got {type(wavelet).__name__}")
-    if not all(map(torch.is_floating_point, bank)):
-        raise TypeError(f"`wavelet` must have real floating-point filters, got {[f.dtype for f in bank]}")
-    lo, hi, rec_lo, rec_hi = bank
-    devices, shapes = (
-        (lo.device, hi.device, rec_lo.device, rec_hi.device),
-        (lo.shape, hi.shape, rec_lo.shape, rec_hi.shape),
-    )
-    if len(set(devices)) > 1:
-        raise ValueError(f"`wavelet` must have its four filters on one device, got {[*map(str, devices)]}")
-    if len(set(shapes)) > 1 or len(shapes[0]) != 1 or shapes[0][0] % 2 or shapes[0][0] == 0:
-        raise ValueError(f"`wavelet` must have four 1-D filters of one even length, got shapes {[*map(tuple, shapes)]}")
-    return bank if isinstance(bank, FilterBank) else FilterBank(*bank)
