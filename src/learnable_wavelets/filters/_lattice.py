@@ -102,7 +102,7 @@ def _bank(low: Tensor, sign: float) -> FilterBank:
 
 
 def _sign(bank: FilterBank) -> float:
-    """Return the sign of the high-pass filter, beside PyWavelets' choice."""
+    """Return -1 if the high-pass filter is the negative of PyWavelets' choice, else 1."""
     return math.copysign(1.0, float((bank.dec_hi * _alternating_flip(bank.dec_lo)).sum()))
 
 
