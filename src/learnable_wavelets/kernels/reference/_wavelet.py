@@ -39,7 +39,7 @@ def decompose_level(x: Tensor, lo: Tensor, hi: Tensor, mode: str) -> tuple[Tenso
         left = taps - 2
         right = taps - 2 + x.shape[-1] % 2
     windows = extend(x, left, right, mode).unfold(-1, taps, 2)
-    cA, cD = _product(windows, torch.stack([lo, hi], dim=-1).flip(0)).unbind(-1)
+    cA, cD = _product(windows.flip(-1), torch.stack([lo, hi], dim=-1)).unbind(-1)
     return cA, cD
 
 
