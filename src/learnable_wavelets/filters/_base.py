@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 import pywt
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import _disable_current_modes
 
 from ..functional._bank import FilterBank, WaveletLike, in_double, rounding
 
@@ -32,6 +34,11 @@ def copy_into(parameter: Tensor, values: Tensor) -> None:
     parameter.copy_(values)
 
 
+def real_tensors() -> contextlib.AbstractContextManager[object]:
+    """Leave fake and tracing modes: the start of a filter is computed from numbers, also where layers are traced."""
+    return contextlib.nullcontext() if torch.compiler.is_compiling() else _disable_current_modes()
+
+
 class WaveletFilter(nn.Module, ABC):
     """A module whose output is a two-channel filter bank; it knows how far the bank is from a wavelet.
 
@@ -44,7 +51,7 @@ class WaveletFilter(nn.Module, ABC):
     def __init__(self, start: FilterBank, label: str) -> None:
         super().__init__()
         # The float64 start, off every device: `reset_parameters` returns to it, also after `to_empty`.
-        self._start = tuple(tuple(f.tolist()) for f in start)
+        self._start = tuple(map(tuple, map(Tensor.tolist, start)))
         self._label = label
 
     @abstractmethod
@@ -106,6 +113,6 @@ def read_start(wavelet: WaveletLike, taps: int | None = None) -> Start:
         bank = bank.pad(taps)
     name = wavelet.name if isinstance(wavelet, pywt.Wavelet) else wavelet
     label = repr(name) if isinstance(name, str) else type(wavelet).__name__
-    if not all(bool(f.isfinite().all()) for f in bank):
+    if not bool(torch.stack(bank).isfinite().all()):
         raise ValueError(f"`wavelet` must have finite filters, got {label} with infinite or NaN taps")
     return Start(bank, label, rounding(given.dec_lo.dtype))

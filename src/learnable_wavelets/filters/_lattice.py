@@ -12,7 +12,7 @@ from .._checks import check_dtype
 from ..functional._bank import FilterBank, WaveletLike
 from ..functional._conditions import alternating, orthogonality
 from ..kernels._precision import compute_dtype
-from ._base import WaveletFilter, copy_into, read_start, unsharded
+from ._base import WaveletFilter, copy_into, read_start, real_tensors, unsharded
 
 _NEAR = 1e-4  # orthogonality losses: dmey 2e-5, the next wavelet (bior6.8) 5e-2
 _ATTEMPTS = 12  # to project dmey, whose 62 taps leave the conditions almost dependent: the nearest result counts
@@ -72,28 +72,35 @@ class OrthogonalWaveletFilter(WaveletFilter):
         dtype: torch.dtype | None = None,
     ) -> None:
         check_dtype(dtype)
-        start, label, rounding = read_start(wavelet, taps)
-        loss = float(orthogonality(*start))
-        if not loss <= _NEAR:  # NaN too
-            raise ValueError(f"`wavelet` must be orthonormal, got {label} with an orthogonality loss of {loss:.1e}")
-        if loss > rounding**2:
-            given, start = start, nearest_bank(start)
-            apart = max(float((a - b).abs().max()) for a, b in zip(given, start, strict=True))
-            nearest = f"the nearest orthonormal bank is taken, whose taps differ by up to {apart:.1e}"
-            warnings.warn(f"`wavelet` {label} is not orthonormal: {nearest}", stacklevel=2)
-        super().__init__(start, label)
-        self.sign = _sign(start)
-        self.angles = nn.Parameter(torch.empty(start.taps // 2, device=device, dtype=dtype))
+        with real_tensors():
+            start, label = _orthonormal_start(wavelet, taps)
+            super().__init__(start, label)
+            self.sign = _sign(start)
+        self.angles = nn.Parameter(torch.empty(len(self) // 2, device=device, dtype=dtype))
         self.reset_parameters()
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        angles = lattice_angles(self.start_bank().dec_lo.tolist())
+        angles = lattice_angles([*self._start[0]])
         copy_into(self.angles, torch.tensor(angles, dtype=torch.float64, device="cpu"))
 
     def forward(self) -> FilterBank:
         low = lattice_filter(unsharded(self.angles).to(compute_dtype(self.angles.dtype)))
         return _bank(low, self.sign)
+
+
+def _orthonormal_start(wavelet: WaveletLike, taps: int | None) -> tuple[FilterBank, str]:
+    """Read the bank to start from; of one that is nearly orthonormal, the nearest that is."""
+    start, label, rounding = read_start(wavelet, taps)
+    loss = float(orthogonality(*start))
+    if not loss <= _NEAR:  # NaN too
+        raise ValueError(f"`wavelet` must be orthonormal, got {label} with an orthogonality loss of {loss:.1e}")
+    if loss > rounding**2:
+        given, start = start, nearest_bank(start)
+        apart = max(float((a - b).abs().max()) for a, b in zip(given, start, strict=True))
+        nearest = f"the nearest orthonormal bank is taken, whose taps differ by up to {apart:.1e}"
+        warnings.warn(f"`wavelet` {label} is not orthonormal: {nearest}", stacklevel=3)
+    return start, label
 
 
 def _bank(low: Tensor, sign: float) -> FilterBank:

@@ -13,7 +13,7 @@ from .._checks import check_dtype
 from ..functional._bank import FilterBank, WaveletLike
 from ..functional._conditions import alternating
 from ..kernels._precision import compute_dtype
-from ._base import WaveletFilter, copy_into, read_start, unsharded
+from ._base import WaveletFilter, copy_into, read_start, real_tensors, unsharded
 from ._laurent import UNFACTORED, Factorisation, factor
 
 
@@ -67,23 +67,24 @@ class BiorthogonalWaveletFilter(WaveletFilter):
         dtype: torch.dtype | None = None,
     ) -> None:
         check_dtype(dtype)
-        start, label, rounding = read_start(wavelet)
-        try:
-            plan = factor(start.dec_lo.tolist(), start.dec_hi.tolist(), rounding)
-        except ValueError as error:
-            raise ValueError(f"{error}, got {label}") from None
-        first, last = _support(_columns(plan, *_initial(plan)))
-        if first < 0 or last >= start.taps:  # rounding took a coefficient for a zero, or a zero for a coefficient
-            raise ValueError(f"{UNFACTORED}, got {label}")
-        super().__init__(start, label)
-        self._rec_scale = _reconstruction_scale(start, rounding)
-        self._plan = plan.with_determinant(1 / self._rec_scale)
+        with real_tensors():
+            start, label, rounding = read_start(wavelet)
+            try:
+                plan = factor(start.dec_lo.tolist(), start.dec_hi.tolist(), rounding)
+            except ValueError as error:
+                raise ValueError(f"{error}, got {label}") from None
+            first, last = _support(_columns(plan, *_initial(plan)))
+            if first < 0 or last >= start.taps:  # rounding took a coefficient for a zero, or a zero for a coefficient
+                raise ValueError(f"{UNFACTORED}, got {label}")
+            super().__init__(start, label)
+            self._rec_scale = _reconstruction_scale(start, rounding)
+            self._plan = plan.with_determinant(1 / self._rec_scale)
+            _check_reproduced(self._multiply_out(*_initial(plan)), start, label, rounding)
         self.steps = nn.ParameterList(
-            torch.empty(len(values), device=device, dtype=dtype) for values in _step_values(plan)
+            torch.empty(len(values), device=device, dtype=dtype) for values in _step_values(self._plan)
         )
         self.log_scale = nn.Parameter(torch.empty(1, device=device, dtype=dtype))
         self.reset_parameters()
-        _check_reproduced(self._multiply_out(*_initial(plan)), start, label, rounding)
 
     @torch.no_grad()
     def reset_parameters(self) -> None:

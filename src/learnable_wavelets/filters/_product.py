@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from .._checks import check_choice, check_dtype
 from ..functional._bank import FilterBank, WaveletLike
 from ..functional._conditions import ALIAS_FORMS, evaluate, reconstruction
-from ._base import WaveletFilter, copy_into, read_start, unsharded
+from ._base import WaveletFilter, copy_into, read_start, real_tensors, unsharded
 
 
 class LearnableWaveletFilter(WaveletFilter):
@@ -64,11 +64,12 @@ class LearnableWaveletFilter(WaveletFilter):
     ) -> None:
         check_choice("alias", alias, tuple(ALIAS_FORMS))
         check_dtype(dtype)
-        start, label, _ = read_start(wavelet, taps)
-        super().__init__(start, label)
+        with real_tensors():
+            start, label, _ = read_start(wavelet, taps)
+            super().__init__(start, label)
         self.alias = alias
-        for name, taps_of in zip(FilterBank._fields, start, strict=True):
-            self.register_parameter(name, nn.Parameter(torch.empty(len(taps_of), device=device, dtype=dtype)))
+        for name in FilterBank._fields:
+            self.register_parameter(name, nn.Parameter(torch.empty(len(self), device=device, dtype=dtype)))
         self.reset_parameters()
 
     @torch.no_grad()
