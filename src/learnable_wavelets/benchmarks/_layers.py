@@ -1,4 +1,4 @@
-"""The layers against `nn.Linear` and `x.clone()`: what is timed, and the grid of sizes."""
+"""The layers against `nn.Linear` and `x.clone()`: the calls that are timed, and the grid of sizes."""
 
 from collections.abc import Callable, Iterator
 from itertools import product
@@ -32,14 +32,14 @@ class Case(NamedTuple):
 
 
 def check_layer(name: str) -> str:
-    """`name`, if there is such a layer."""
+    """Return `name` if there is such a layer."""
     if name != "fastfood" and name not in pywt.wavelist(kind="discrete"):
         raise ValueError(f"`layers` must be fastfood or names of discrete pywt wavelets such as haar, got {name!r}")
     return name
 
 
 def make_layer(name: str, n: int, device: torch.device, dtype: torch.dtype) -> nn.Module:
-    """The square layer: `fastfood`, `nn.Linear`, or the wavelet of that name with 6 levels (fewer below n = 64)."""
+    """Build a square layer: `fastfood`, `nn.Linear`, or the wavelet of that name with 6 levels (fewer below n = 64)."""
     if name == DENSE:
         return nn.Linear(n, n, device=device, dtype=dtype)
     if name == "fastfood":
@@ -48,7 +48,7 @@ def make_layer(name: str, n: int, device: torch.device, dtype: torch.dtype) -> n
 
 
 def training_step(layer: nn.Module, x: Tensor) -> Callable[[], tuple[Tensor, ...]]:
-    """Forward and backward pass with the gradients of the input and of every parameter; no optimiser, no loss."""
+    """Return a forward and backward pass, with the gradients of input and parameters; no optimiser, no loss."""
     with torch.no_grad():
         grad = torch.randn_like(layer(x))
     leaf = x.detach().requires_grad_()
@@ -57,7 +57,7 @@ def training_step(layer: nn.Module, x: Tensor) -> Callable[[], tuple[Tensor, ...
 
 
 def candidates(names: tuple[str, ...], case: Case, device: torch.device) -> dict[str, Call]:
-    """What is timed in one case, by name; all on the same input."""
+    """Return the calls to time in one case, by name; all on the same input."""
     dtype = PRECISIONS[case.precision].dtype
     x = torch.randn(case.batch, case.n, device=device, dtype=dtype)
     calls: dict[str, Call] = {COPY: x.clone}
@@ -72,19 +72,19 @@ def _bind(layer: nn.Module, x: Tensor) -> Call:
 
 
 def run_case(names: tuple[str, ...], case: Case, device: torch.device, clock: Clock, seconds: float) -> list[Record]:
-    """Measure one case; a record for each candidate."""
+    """Measure one case; return a record for each candidate."""
     with torch.set_grad_enabled(case.step == "training"), matmul_precision(case.precision):
         times = measure(candidates(names, case, device), clock, seconds)
     return records(case, times)
 
 
 def records(case: Case, times: Times) -> list[Record]:
-    """Median and quartiles of the seconds, of the ratio to `nn.Linear` and to `x.clone()`, for each candidate."""
+    """Record the seconds and their ratios to `nn.Linear` and to `x.clone()`, medians and quartiles."""
     return [{**case._asdict(), "layer": name, **timing(name, times)} for name in times]
 
 
 def timing(name: str, times: Times) -> Record:
-    """The part of a record that every kind of measurement has."""
+    """Make the part of a record that every kind of measurement has."""
     record: Record = {"seconds": as_record(spread(times[name])), "rounds": len(times[name])}
     if DENSE in times:
         record["speedup"] = as_record(ratio(times[DENSE], times[name]))
@@ -100,5 +100,5 @@ def as_record(values: Spread) -> dict[str, float]:
 def grid(
     steps: tuple[str, ...], precisions: tuple[str, ...], sizes: tuple[int, ...], batches: tuple[int, ...]
 ) -> Iterator[Case]:
-    """The cases in the order in which they are measured and shown."""
+    """List the cases in the order of measurement and of the tables."""
     return (Case(*point) for point in product(steps, precisions, sizes, batches))

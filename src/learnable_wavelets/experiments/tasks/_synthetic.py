@@ -1,0 +1,98 @@
+"""The adding and the copy memory problem: endless sequences, each batch a pure function of (seed, step)."""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import torch
+from torch.nn import functional as F
+
+from ..engine import generator
+from ..spec import Batch, Task
+
+PUBLISHED_LENGTH = 150
+INTERVAL = 600  # steps between evaluations: 20 make the published 12,000 steps
+EVALUATED = 1_000
+SYMBOLS, RECALLED = 8, 10
+HELD_OUT_SEED = -1  # no run's seed is negative
+
+
+class Sequences(Task):
+    """Random sequences, drawn at each step; validation and test are drawn once and are the same for every seed."""
+
+    name: str
+
+    def __init__(self, length: int, batch: int, held_out: int, device: torch.device) -> None:
+        self.length, self._batch, self._held_out, self._device = length, batch, held_out, device
+        self.data = "synthetic" if length == PUBLISHED_LENGTH else f"synthetic-{length}"
+        self.interval = INTERVAL
+        self.source = f"{self.name}: sequences of length {length}, drawn as training goes; {held_out:,} held out"
+
+    def _draw(self, count: int, source: torch.Generator) -> Batch:
+        raise NotImplementedError
+
+    def batch(self, seed: int, step: int) -> Batch:
+        return self._to_device(self._draw(self._batch, generator(self.name, seed, step)))
+
+    def parts(self, split: str) -> Sequence[Batch]:
+        return self._splits[split]
+
+    @cached_property
+    def _splits(self) -> dict[str, list[Batch]]:
+        return {name: self._held_out_parts(name) for name in ("validation", "test")}
+
+    def _held_out_parts(self, split: str) -> list[Batch]:
+        inputs, targets = self._draw(self._held_out, generator(f"{self.name} {split}", HELD_OUT_SEED, 0))
+        pairs = zip(torch.split(inputs, EVALUATED), torch.split(targets, EVALUATED), strict=True)
+        return [self._to_device(pair) for pair in pairs]
+
+    def _to_device(self, batch: Batch) -> Batch:
+        return batch[0].to(self._device), batch[1].to(self._device)
+
+
+class Adding(Sequences):
+    """Add the two marked of `length` numbers: inputs `(N, T, 2)`, target their sum, right if within .05."""
+
+    name = "adding"
+    metrics = ("mse", "accuracy")
+
+    def _draw(self, count: int, source: torch.Generator) -> Batch:
+        values = torch.rand(count, self.length, generator=source)
+        half = self.length // 2
+        first = torch.randint(half, (count, 1), generator=source)
+        second = torch.randint(half, self.length, (count, 1), generator=source)
+        marks = torch.zeros_like(values).scatter_(1, torch.cat([first, second], dim=1), 1.0)
+        return torch.stack([values, marks], dim=-1), (values * marks).sum(dim=1)
+
+    def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return F.mse_loss(outputs[:, 0], targets, reduction="sum")
+
+    def measure(self, outputs: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        error = outputs[:, 0] - targets
+        return error.square().sum(), (error.abs() < 0.05).sum()
+
+
+class Memory(Sequences):
+    """Repeat ten symbols after `length` empty steps: inputs `(N, T + 20, 10)` one-hot, targets the symbol at each step.
+
+    As published: the symbols 1 to 8, `length - 1` zeros, the marker 9, ten zeros; the target is zero until the last
+    ten steps. The accuracy is that of the last ten; the cross-entropy that of all steps.
+    """
+
+    name = "memory"
+    metrics = ("cross_entropy", "accuracy")
+
+    def _draw(self, count: int, source: torch.Generator) -> Batch:
+        symbols = torch.randint(1, SYMBOLS + 1, (count, RECALLED), generator=source)
+        inputs = torch.zeros(count, self.length + 2 * RECALLED, dtype=torch.int64)
+        targets = torch.zeros_like(inputs)
+        inputs[:, :RECALLED] = symbols
+        inputs[:, -RECALLED - 1] = SYMBOLS + 1
+        targets[:, -RECALLED:] = symbols
+        return F.one_hot(inputs, SYMBOLS + 2).float(), targets
+
+    def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return F.cross_entropy(outputs.flatten(0, 1), targets.flatten(), reduction="sum") / targets.shape[1]
+
+    def measure(self, outputs: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        right = outputs[:, -RECALLED:].argmax(dim=-1) == targets[:, -RECALLED:]
+        return self.loss(outputs, targets), right.sum() / RECALLED
