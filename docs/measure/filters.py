@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import learnable_wavelets as lw
-from learnable_wavelets.experiments._data import load_mnist
+from learnable_wavelets.experiments.tasks import load_mnist
 
 KINDS = {
     "learnable": lw.LearnableWaveletFilter,

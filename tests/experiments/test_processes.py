@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from learnable_wavelets.experiments import mnist
+from learnable_wavelets.experiments.paper import mnist
 
 from . import few
 from .test_cli import command
@@ -51,9 +51,9 @@ def test_two_processes_train_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     # A thread that frees a tensor while the interpreter ends aborts the process: now and then, so the cause is tested.
     assert together.count("threads of gloo at the end: 0") == 2
     assert together.count("Table and pictures of all runs so far") == 1  # one of them writes
-    for epoch, (alone, shared) in enumerate(zip(one["history"], two["history"], strict=True)):
+    for epoch, (single, shared) in enumerate(zip(one["history"], two["history"], strict=True)):
         # sums in another order: a rounding of float32 at first, which every step of the training then magnifies
         tolerance = 1e-5 if epoch == 0 else 1e-4
         for name in ("train_loss", "wavelet_loss", "validation_cross_entropy"):
-            assert shared[name] == pytest.approx(alone[name], rel=tolerance), name
+            assert shared[name] == pytest.approx(single[name], rel=tolerance), name
     assert two["last"]["cross_entropy"] == pytest.approx(one["last"]["cross_entropy"], rel=1e-4)

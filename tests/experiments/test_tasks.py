@@ -7,22 +7,21 @@ from pathlib import Path
 import pytest
 import torch
 
-from learnable_wavelets.experiments import _text
-from learnable_wavelets.experiments._characters import Characters
-from learnable_wavelets.experiments._data import DataError
-from learnable_wavelets.experiments._images import (
-    MEAN,
-    STD,
+from learnable_wavelets.experiments.spec import Task
+from learnable_wavelets.experiments.tasks import (
+    Adding,
+    Characters,
+    DataError,
     Images,
+    Memory,
+    _text,
     as_maps,
     as_sequences,
     as_short_sequences,
     as_vectors,
-    held_out,
-    shifted,
 )
-from learnable_wavelets.experiments._synthetic import Adding, Memory
-from learnable_wavelets.experiments._task import Task
+from learnable_wavelets.experiments.tasks._files import Content
+from learnable_wavelets.experiments.tasks._images import MEAN, STD, held_out, shifted
 
 from .conftest import CPU
 
@@ -213,7 +212,7 @@ def test_text_sample() -> None:
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(_text, "roots", lambda: [tmp_path])
+    monkeypatch.setattr(_text, "folders", lambda: [tmp_path])
     return tmp_path
 
 
@@ -222,15 +221,16 @@ def test_whole_text_or_sample(root: Path, monkeypatch: pytest.MonkeyPatch) -> No
     import hashlib
 
     assert _text.load_text().name == "sotu-sample"
-    with pytest.raises(DataError, match=r"lay train\.txt\.gz, .* into a folder sotu/ of LEARNABLE_WAVELETS_DATA"):
+    with pytest.raises(DataError, match=r"put train\.txt\.gz, .* into a folder sotu/ of LEARNABLE_WAVELETS_DATA"):
         _text.load_text("full")
     (root / "sotu").mkdir()
-    for name in _text.SOTU_SHA256:
+    for name in _text.FILES:
         (root / "sotu" / f"{name}.txt.gz").write_bytes(gzip.compress(f"{name} text".encode()))
     with pytest.raises(DataError, match=r"train\.txt\.gz is damaged"):
         _text.load_text()
-    digests = {name: hashlib.sha256(f"{name} text".encode()).hexdigest() for name in _text.SOTU_SHA256}
-    monkeypatch.setattr(_text, "SOTU_SHA256", digests)
+    contents = {name: f"{name} text".encode() for name in _text.FILES}
+    files = {name: Content(len(raw), hashlib.sha256(raw).hexdigest()) for name, raw in contents.items()}
+    monkeypatch.setattr(_text, "FILES", files)
     text = _text.load_text("full")
     assert (text.train, text.valid, text.test, text.name) == ("train text", "valid text", "test text", "sotu")
 
@@ -255,5 +255,5 @@ def test_own_folder(prefix: str, name: str, end: str, tmp_path: Path) -> None:
 
 
 def test_unknown_choice() -> None:
-    with pytest.raises(ValueError, match="`data` must be one of auto, full, sample, got 'half'"):
+    with pytest.raises(ValueError, match="`data` must be one of auto, full, sample; got 'half'"):
         _text.load_text("half")

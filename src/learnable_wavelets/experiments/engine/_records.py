@@ -76,12 +76,6 @@ def read_record(path: Path) -> Record:
     return dict(record)
 
 
-def read_list(path: Path) -> list[Record]:
-    """Read a file that holds a list of runs, as those in `docs/results`."""
-    records: list[Record] = json.loads(path.read_text(encoding="utf-8"))
-    return records
-
-
 def check_identity(path: Path, found: Record, wanted: Record) -> None:
     """Check that `path` holds the same run.
 

@@ -1,4 +1,4 @@
-"""What a results folder keeps: nothing of it is lost, mixed up or taken for something else."""
+"""The results folder: nothing in it is lost, mixed up or taken for something else."""
 
 import json
 import subprocess
@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from learnable_wavelets.experiments import _trainer, _tuning
-from learnable_wavelets.experiments.shootout import EXPERIMENT as SHOOTOUT
+from learnable_wavelets.experiments.engine import Trainer, _tuning
+from learnable_wavelets.experiments.paper.shootout import EXPERIMENT as SHOOTOUT
 
 from .test_cli import command, records
 
@@ -21,21 +21,21 @@ def test_interrupt_leaves_whole_lines_and_resume_goes_on(
 ) -> None:
     words = ("reproduce", "mnist", "--epochs", 3, "--checkpoint-seconds", 0, "--out")
     assert command(monkeypatch, *words, tmp_path / "whole") == 0
-    advance, calls = _trainer.Trainer.advance, iter(range(100))
+    advance, calls = Trainer.advance, iter(range(100))
 
-    def interrupted(self: _trainer.Trainer) -> Any:
+    def interrupted(self: Trainer) -> Any:
         if next(calls) == 6:  # in the second epoch
             raise KeyboardInterrupt
         return advance(self)
 
-    monkeypatch.setattr(_trainer.Trainer, "advance", interrupted)
+    monkeypatch.setattr(Trainer, "advance", interrupted)
     assert command(monkeypatch, *words, tmp_path / "cut") == 130
     assert "Stopped. The finished epochs are in" in capsys.readouterr().out
     (lines,) = tmp_path.glob("cut/runs/*.jsonl")
     assert json.loads(lines.read_text())["epoch"] == 1
     with lines.open("a") as file:
         file.write('{"epoch": 2, "written": "after the checkpoint')
-    monkeypatch.setattr(_trainer.Trainer, "advance", advance)
+    monkeypatch.setattr(Trainer, "advance", advance)
     assert command(monkeypatch, *words, tmp_path / "cut", "--resume") == 0
     assert [json.loads(line)["epoch"] for line in lines.read_text().splitlines()] == [1, 2, 3]
     (whole,), (resumed,) = records(tmp_path / "whole"), records(tmp_path / "cut")
@@ -62,8 +62,12 @@ def test_resume_of_another_recipe_is_refused(
     assert command(monkeypatch, *words) == 0
     (path,) = tmp_path.glob("runs/*.json")
     path.write_text(path.read_text().replace('"adadelta"', '"adam"'))
-    assert command(monkeypatch, *words, "--resume") == 2
-    assert "is of another run (recipe: " in capsys.readouterr().err
+    for more in ((), ("--resume",)):
+        assert command(monkeypatch, *words, *more) == 2
+        error = capsys.readouterr().err
+        assert "is of another run (recipe: " in error
+        assert "--overwrite replaces it, another --out keeps it" in error
+    assert command(monkeypatch, *words, "--overwrite") == 0
 
 
 @pytest.mark.usefixtures("small")
@@ -95,18 +99,18 @@ def test_tuning_needs_a_validation_split(
 MNIST = ("reproduce", "mnist", "--layer", "removed", "--epochs", 2, "--checkpoint-seconds", 0, "--out")
 
 
-def stop_in_the_second_epoch(monkeypatch: pytest.MonkeyPatch, out: Path) -> Path:
+def stop_in_the_second_epoch(monkeypatch: pytest.MonkeyPatch, out: Path, *more: str) -> Path:
     """A command that ends as by Ctrl-C; the checkpoint that it leaves."""
-    advance = _trainer.Trainer.advance
+    advance = Trainer.advance
 
-    def interrupted(self: _trainer.Trainer) -> Any:
+    def interrupted(self: Trainer) -> Any:
         if self.history:
             raise KeyboardInterrupt
         return advance(self)
 
     with monkeypatch.context() as patch:
-        patch.setattr(_trainer.Trainer, "advance", interrupted)
-        assert command(monkeypatch, *MNIST, out) == 130
+        patch.setattr(Trainer, "advance", interrupted)
+        assert command(monkeypatch, *MNIST, out, *more) == 130
     (checkpoint,) = out.glob("runs/*.checkpoint")
     return checkpoint
 
@@ -118,24 +122,46 @@ def test_unfinished_run_is_not_begun_anew_by_a_forgotten_option(
     checkpoint = stop_in_the_second_epoch(monkeypatch, tmp_path)
     content = checkpoint.read_bytes()
     assert command(monkeypatch, *MNIST, tmp_path) == 2
-    assert "is of an unfinished run: --resume goes on with it; delete it to start anew" in capsys.readouterr().err
+    assert "is of an unfinished run: --resume goes on with it, --overwrite starts it anew" in capsys.readouterr().err
     assert checkpoint.read_bytes() == content
     checkpoint.unlink()
     assert command(monkeypatch, *MNIST, tmp_path) == 0
 
 
 @pytest.mark.usefixtures("small")
-def test_finished_run_stays_until_another_takes_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_finished_run_is_kept_unless_it_is_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert command(monkeypatch, *MNIST, tmp_path) == 0
     (finished,) = tmp_path.glob("runs/*.json")
-    first = json.loads(finished.read_text())
-    checkpoint = stop_in_the_second_epoch(monkeypatch, tmp_path)
-    assert json.loads(finished.read_text()) == first
-    checkpoint.unlink()
+    content = finished.read_bytes()
+    capsys.readouterr()
     assert command(monkeypatch, *MNIST, tmp_path) == 0
-    second = json.loads(finished.read_text())
+    out = capsys.readouterr().out
+    assert f"removed, seed 0: finished before, {finished}; --overwrite trains again" in out
+    assert "33,580" in out  # the table all the same
+    assert finished.read_bytes() == content
+    assert command(monkeypatch, *MNIST, tmp_path, "--overwrite") == 0
+    assert "finished before" not in capsys.readouterr().out
+    first, second = json.loads(content), json.loads(finished.read_text())
     assert second["state_sha256"] == first["state_sha256"]
     assert second["seconds"] != first["seconds"]
+
+
+@pytest.mark.usefixtures("small")
+def test_interrupted_overwrite_keeps_the_old_record_and_can_be_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(monkeypatch, *MNIST, tmp_path) == 0
+    (finished,) = tmp_path.glob("runs/*.json")
+    content = finished.read_bytes()
+    checkpoint = stop_in_the_second_epoch(monkeypatch, tmp_path, "--overwrite")
+    assert finished.read_bytes() == content
+    assert command(monkeypatch, *MNIST, tmp_path) == 2
+    assert "is of an unfinished run: --resume goes on with it" in capsys.readouterr().err
+    assert command(monkeypatch, *MNIST, tmp_path, "--resume") == 0
+    assert json.loads(finished.read_text())["seconds"] != json.loads(content)["seconds"]
+    assert not checkpoint.exists()
 
 
 @pytest.mark.usefixtures("small")
@@ -163,7 +189,7 @@ def test_damaged_checkpoint_is_named(
     assert command(monkeypatch, *MNIST, tmp_path, "--resume") == 2
     error = capsys.readouterr().err
     assert error.startswith(f"error: {checkpoint} cannot be read (")
-    assert error.endswith("delete it to start the run anew\n")
+    assert error.endswith("--overwrite starts the run anew\n")
 
 
 @pytest.mark.usefixtures("small")
@@ -222,7 +248,7 @@ def test_rates_are_kept_apart(
     assert "adamw, rate 0.003," in capsys.readouterr().out
     kept.write_text("0.125")
     assert command(monkeypatch, *words, 1) == 2
-    assert f"{kept} is not a learning rate that --tune has kept" in capsys.readouterr().err
+    assert f"{kept} holds no learning rate of --tune" in capsys.readouterr().err
 
 
 def test_tuning_is_not_for_a_given_rate(
