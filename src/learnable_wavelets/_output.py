@@ -43,17 +43,17 @@ def screen(table: Table) -> Screen:
     from rich.table import Table as Screen
 
     title, note = table.title or None, table.note or None
-    shown = Screen(title=title, caption=note, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    result = Screen(title=title, caption=note, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     last = len(table.header) - 1
     for i, name in enumerate(table.header):
         right = i > table.left
-        shown.add_column(name, justify="right" if right else "left", no_wrap=right or 0 < i < last)
+        result.add_column(name, justify="right" if right else "left", no_wrap=right or 0 < i < last)
     before: Sequence[str] = ()
     for row in table.rows:
         group = row[: table.left]
-        shown.add_row(*([""] * len(group) if group == before else group), *row[table.left :])
+        result.add_row(*([""] * len(group) if group == before else group), *row[table.left :])
         before = group
-    return shown
+    return result
 
 
 def pyplot() -> Any:

@@ -43,7 +43,7 @@ def vectors(few: Mnist) -> Images:
 
 @pytest.fixture
 def small(few: Mnist, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The commands see little data."""
+    """Give the commands little data."""
     for module in (mnist, shootout):
         monkeypatch.setattr(module, "load_mnist", lambda _: few)
 

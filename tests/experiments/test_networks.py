@@ -126,13 +126,13 @@ def test_a_few_steps_of_every_layer(experiment: Experiment, protocol: str, few) 
     layers = FEW_LAYERS.get(experiment.name, experiment.layers)
     values = {"layer": list(layers), "protocol": protocol}
     for case in cases(experiment, parse(experiment, values), task):
-        made = case.network(0)
-        trainer = Trainer(made, task, replace(case.recipe(), epochs=1, interval=2), 0)
+        model = case.network(0)
+        trainer = Trainer(model, task, replace(case.recipe(), epochs=1, interval=2), 0)
         record = [trainer.advance(), trainer.advance()][-1]
         assert record is not None
         assert math.isfinite(record["train_loss"])
         assert set(trainer.test()[0]) == set(task.metrics)
-        gradients = {name: p.grad for name, p in made.named_parameters()}
+        gradients = {name: p.grad for name, p in model.named_parameters()}
         assert all(g is not None and g.any() for g in gradients.values()), (case.layer, case.settings())
 
 
@@ -154,9 +154,9 @@ def test_ours_starts_with_the_memory_of_a_sequence(experiment: Experiment, few) 
     forget = {}
     for protocol in experiment.protocols:
         torch.manual_seed(0)
-        made = experiment.build("diagonal", Options(protocol=protocol), task)
-        reset, update, state = made.gru.bias_ih_l0.detach().chunk(3)
-        assert max(reset.abs().max(), state.abs().max()) <= made.gru.hidden_size**-0.5
+        model = experiment.build("diagonal", Options(protocol=protocol), task)
+        reset, update, state = model.gru.bias_ih_l0.detach().chunk(3)
+        assert max(reset.abs().max(), state.abs().max()) <= model.gru.hidden_size**-0.5
         forget[protocol] = 1 / update.sigmoid()  # steps over which a unit forgets
     assert forget["paper"].sub(2).abs().max() < 0.3
     assert 2 <= forget["ours"].min() < 0.3 * steps
@@ -164,10 +164,10 @@ def test_ours_starts_with_the_memory_of_a_sequence(experiment: Experiment, few) 
 
 
 def test_replaced_gates() -> None:
-    made = network(ADDING, "wavelet", ("update",))
-    assert isinstance(made.gru, lw.nn.GRU)
-    assert made.gru.gates == ("update",)
-    assert [type(layer) for layer in made.layers] == [lw.WaveletLinear]  # type: ignore[union-attr]
+    model = network(ADDING, "wavelet", ("update",))
+    assert isinstance(model.gru, lw.nn.GRU)
+    assert model.gru.gates == ("update",)
+    assert [type(layer) for layer in model.layers] == [lw.WaveletLinear]  # type: ignore[union-attr]
     assert network(ADDING, "dense").layers == []
     settings = ADDING.settings
     assert settings("fastfood", Options(gates=("reset", "state"))) == ("gates reset+state",)
@@ -176,30 +176,30 @@ def test_replaced_gates() -> None:
 
 
 def test_the_no_layer_control_sees_the_input_alone() -> None:
-    made = network(ADDING, "removed")
-    assert count(made) == 3 * (2 * 512 + 512) + 513
+    model = network(ADDING, "removed")
+    assert count(model) == 3 * (2 * 512 + 512) + 513
     diagonal = network(ADDING, "diagonal")
-    assert count(diagonal) == count(made) + 3 * 512
+    assert count(diagonal) == count(model) + 3 * 512
 
 
 def test_published_slicing_inside_a_gru() -> None:
-    """Applied as a matrix that is made once per sequence, it is the layer applied at each step."""
+    """Applied as a matrix that is computed once per sequence, it is the layer applied at each step."""
     torch.manual_seed(0)
     options = Options(published_slicing=True, paper=PaperWavelet("haar", 6, 4))
-    made = ADDING.build("wavelet-paper", options, NO_TASK)
-    assert count(made) == 9_852
-    inner = [layer.layer for layer in made.layers]  # type: ignore[union-attr]
+    model = ADDING.build("wavelet-paper", options, NO_TASK)
+    assert count(model) == 9_852
+    inner = [layer.layer for layer in model.layers]  # type: ignore[union-attr]
     assert {type(layer) for layer in inner} == {PublishedSlicing}
     reset, update, state = inner
     x = torch.rand(2, 3, 2)
     h = torch.zeros(2, 512)
-    gru = made.gru
+    gru = model.gru
     with torch.no_grad():
         for step in range(3):
             from_x = nn.functional.linear(x[:, step], gru.weight_ih_l0, gru.bias_ih_l0).chunk(3, dim=-1)
             r, z = torch.sigmoid(from_x[0] + reset(h)), torch.sigmoid(from_x[1] + update(h))
             h = (1 - z) * h + z * torch.tanh(from_x[2] + state(r * h))
-    torch.testing.assert_close(made(x), made.projection(h), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(model(x), model.projection(h), atol=1e-5, rtol=1e-5)
 
 
 def test_published_dropout_is_that_of_the_dense_network_alone() -> None:

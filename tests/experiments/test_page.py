@@ -1,4 +1,4 @@
-"""The results page and the runs that it is made of."""
+"""The results page and its runs."""
 
 import importlib.util
 import json

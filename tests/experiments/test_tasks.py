@@ -1,4 +1,4 @@
-"""What is learned: the published definitions, and batches that depend on seed and step alone."""
+"""The learning problems: the published definitions, and batches that depend on seed and step alone."""
 
 import math
 import re

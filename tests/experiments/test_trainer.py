@@ -36,7 +36,7 @@ def lenet(seed: int = 0, layer: str = "wavelet", protocol: str = "ours") -> nn.M
 
 
 def run(trainer: Trainer, steps: int | None = None) -> list[Record]:
-    """The records of so many steps, or of all that are left."""
+    """Return the records of `steps` steps, or of all that are left."""
     records = []
     while not trainer.done and (steps is None or steps > 0):
         record = trainer.advance()

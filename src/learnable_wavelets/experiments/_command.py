@@ -37,13 +37,13 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
             "paper": experiment.full,
             "taps": "" if experiment.taps is None else f" Under ours {experiment.taps}, if its start is not chosen.",
         }
-        defaults = {"out": str(OUT / experiment.name), **experiment.defaults}
+        defaults = {"out": str(OUT / experiment.name), "seeds": "1", **experiment.defaults}
         add_options(parser, Options, experiment.names, texts, defaults)
         parser.set_defaults(command=partial(run_experiment, experiment))
     help = f"All of {', '.join(experiment.name for experiment in EXPERIMENTS)}, each into a folder below --out."
     parser = names.add_parser("all", help=help, description=help)
     texts = {"layers": ", ".join(SHARED), "default": "each experiment's own", "quick": "short", "paper": "published"}
-    add_options(parser, Options, EVERY, texts, {"out": str(OUT)})
+    add_options(parser, Options, EVERY, texts, {"out": str(OUT), "seeds": "1"})
     parser.set_defaults(command=run_all)
     parser = commands.add_parser("table", help="Make table and pictures anew.", description=report.table.__doc__)
     parser.add_argument("folder", type=Path, help="A results folder, as given to --out.")

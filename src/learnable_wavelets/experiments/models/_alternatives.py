@@ -20,10 +20,6 @@ class Diagonal(nn.Module):
         y = x * self.scale
         return y if self.bias is None else y + self.bias
 
-    def to_dense(self) -> torch.Tensor:
-        """Return the matrix that the layer applies before the bias."""
-        return torch.diag(self.scale)
-
 
 class LowRank(nn.Module):
     r"""$y = U V x + b$ of rank r, started so that outputs have the variance of `nn.Linear`'s."""
@@ -39,10 +35,6 @@ class LowRank(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y: torch.Tensor = self.outer(self.inner(x))
         return y
-
-    def to_dense(self) -> torch.Tensor:
-        """Return the matrix that the layer applies before the bias."""
-        return self.outer.weight @ self.inner.weight
 
 
 class Circulant(nn.Module):
@@ -62,11 +54,6 @@ class Circulant(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = _convolve(self.scale * _convolve(x, self.first), self.second)
         return y if self.bias is None else y + self.bias
-
-    def to_dense(self) -> torch.Tensor:
-        """Return the matrix that the layer applies before the bias."""
-        eye = torch.eye(self.in_features, device=self.scale.device, dtype=self.scale.dtype)
-        return _convolve(self.scale * _convolve(eye, self.first), self.second).T
 
 
 def _convolve(x: torch.Tensor, column: torch.Tensor) -> torch.Tensor:

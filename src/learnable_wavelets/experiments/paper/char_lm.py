@@ -14,7 +14,7 @@ QUICK_LENGTH, QUICK_WARM, QUICK_STEPS, QUICK_EVALUATED = 100, 20, 150, 4
 
 
 def load(options: Options, device: torch.device) -> Task:
-    """Published: windows of 400 characters from the state zero, of which the last 320 count."""
+    """Load the text; published: windows of 400 characters from the state zero, the last 320 count."""
     text = load_text(options.data, options.text)
     if options.preset == "quick":
         text = text._replace(name=f"{text.name}-{QUICK_LENGTH}")
@@ -23,13 +23,13 @@ def load(options: Options, device: torch.device) -> Task:
 
 
 def build(layer: str, options: Options, task: Task) -> nn.Module:
-    """An embedding of 100, a GRU of 512, a score for each character of the alphabet."""
+    """Embed into 100 numbers; a GRU of 512; a score for each character of the alphabet."""
     assert isinstance(task, Characters)
     return CharacterModel(task.symbols, EMBEDDED, HIDDEN, factory(layer, options), options.gates)
 
 
 def recipe(layer: str, options: Options, task: Task) -> Recipe:
-    """Published: Adam at .005, gradients clipped to norm .15, the rate halved when validation gets worse."""
+    """Choose the recipe; published: Adam at .005, gradients clipped to norm .15, halving on worse validation."""
     epochs, interval = length(options, task, EPOCHS, QUICK_STEPS, 2)
     if options.protocol == "paper":
         return Recipe(epochs, interval, BATCH, "adam", 5e-3, "halving", clip=0.15)

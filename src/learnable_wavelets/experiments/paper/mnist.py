@@ -17,7 +17,7 @@ SHIFT = 1  # under `ours` training images move by up to a pixel
 
 
 def load(options: Options, device: torch.device) -> Task:
-    """Published: all training images, none held out."""
+    """Load the images; published: all training images, none held out."""
     data = load_mnist(options.data)
     validation = options.validation
     if validation is None:
@@ -27,7 +27,7 @@ def load(options: Options, device: torch.device) -> Task:
 
 
 def build(layer: str, options: Options, task: Task) -> nn.Module:
-    """The published dense network alone has dropout; under `ours` all have the same."""
+    """Build LeNet-5; only the published dense network has dropout, under `ours` all have the same."""
     dense = layer == "dense"
     hidden = DENSE if dense else FEATURES
     compressed = make_layer(layer, FEATURES, hidden, dense, options)
@@ -37,7 +37,7 @@ def build(layer: str, options: Options, task: Task) -> nn.Module:
 
 
 def recipe(layer: str, options: Options, task: Task) -> Recipe:
-    """Published: Adadelta, the rate times .8 after each of 20 epochs; fewer epochs fall as far in all."""
+    """Choose the recipe; published: Adadelta, rate times .8 after each of 20 epochs; fewer end at the same rate."""
     epochs = options.epochs or (PAPER_EPOCHS if options.preset == "paper" else max(1, QUICK_STEPS // task.interval))
     if options.protocol == "paper":
         gamma = float(0.8 ** (PAPER_EPOCHS / epochs))

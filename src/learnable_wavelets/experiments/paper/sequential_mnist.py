@@ -14,7 +14,7 @@ HELD_OUT = 12
 
 
 def load(options: Options, device: torch.device) -> Task:
-    """Published: batches in file order, in every epoch the same."""
+    """Load the images; published: batches in file order, in every epoch the same."""
     data = load_mnist(options.data)
     paper = options.protocol == "paper"
     validation = options.validation
@@ -32,7 +32,7 @@ def build(layer: str, options: Options, task: Task) -> nn.Module:
 
 
 def recipe(layer: str, options: Options, task: Task) -> Recipe:
-    """Published: RMSprop at a constant rate, gradients clipped to norm 1."""
+    """Choose the recipe; published: RMSprop at a constant rate, gradients clipped to norm 1."""
     epochs, interval = length(options, task, EPOCHS, QUICK_STEPS, 2)
     if options.protocol == "paper":
         return Recipe(epochs, interval, BATCH, "rmsprop", 1e-3, clip=1.0)

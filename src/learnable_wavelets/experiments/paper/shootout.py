@@ -28,7 +28,7 @@ def build(layer: str, options: Options, task: Task) -> nn.Module:
 
 
 def recipe(layer: str, options: Options, task: Task) -> Recipe:
-    """The same for all layers but the learning rate, which `--tune` chooses for each."""
+    """Choose the recipe: the same for all layers but the learning rate, which `--tune` chooses for each."""
     epochs, interval = length(options, task, EPOCHS, QUICK_STEPS, 1)
     return Recipe(epochs, interval, BATCH, "adamw", RATES[layer], "one-cycle", weight_decay=0.01)
 

@@ -16,7 +16,7 @@ QUICK_STEPS = {"adding": 800, "memory": 400}
 
 
 def _load(kind: type[Sequences], options: Options, device: torch.device) -> Task:
-    """Published: 600,000 sequences of length 150, each seen once."""
+    """Make the task; published: 600,000 sequences of length 150, each seen once."""
     steps = QUICK_LENGTH if options.preset == "quick" else PUBLISHED_LENGTH
     return kind(steps, BATCH, HELD_OUT[options.preset], device)
 
@@ -34,7 +34,7 @@ def _build_memory(layer: str, options: Options, task: Task) -> nn.Module:
 
 
 def _recipe(name: str, options: Options, task: Task) -> Recipe:
-    """Published: RMSprop at a constant rate, no clipping; 20 epochs."""
+    """Choose the recipe; published: RMSprop at a constant rate, no clipping; 20 epochs."""
     epochs, interval = length(options, task, EPOCHS[name][options.protocol], QUICK_STEPS[name], 4)
     if options.protocol == "paper":
         return Recipe(epochs, interval, BATCH, "rmsprop", 1e-3)

@@ -21,6 +21,10 @@ class PaperWavelet(NamedTuple):
     level: int
 
 
+def _mode(name: str, text: str) -> str:
+    return check_mode(text)
+
+
 def _gates(name: str, text: str) -> tuple[str, ...]:
     chosen = parse_names(name, [text], GATES)
     return tuple(gate for gate in GATES if gate in chosen)
@@ -36,45 +40,27 @@ def _finite(name: str, value: float) -> float:
 class Options:
     """The parsed options of a command; those that an experiment does not take keep their defaults."""
 
-    layer: tuple[str, ...] = option(
-        (), "Of {layers}, or all; repeated or with commas; {default} if not given.", action="append"
-    )
+    layer: tuple[str, ...] = option((), "Of {layers}, or all; repeated or with commas. [{default}]", action="append")
     wavelet: str | None = option(None, "For the layer wavelet: its start, a pywt name.")
     taps: int | None = option(
-        None, "For the layer wavelet: pad its start to this number of taps.{taps}", type=at_least(int, 2)
+        None, "For the layer wavelet: pad its start to so many taps.{taps}", type=at_least(int, 2)
     )
-    mode: str = option(
-        "periodization", "For the layer wavelet: its padding, a pywt mode.", parse=lambda _, mode: check_mode(mode)
-    )
+    mode: str = option("periodization", "For the layer wavelet: its padding, a pywt mode.", parse=_mode)
     level: int | None = option(None, "For the layer wavelet: its depth.", type=int)
     constraint: str = option("soft", f"For the layer wavelet: {', '.join(CONSTRAINTS)}.", parse=one_of(*CONSTRAINTS))
     published_slicing: bool = flag("For the layer wavelet-paper: repeat the published slicing.")
-    blocks: tuple[int, ...] = option(
-        (1,), "Sandwiches in place of one, with commas: for the curve error over parameters.", parse=parse_counts
-    )
-    combine: str = option(
-        "product", "Make several blocks into one layer: product or sum.", parse=one_of("product", "sum")
-    )
+    blocks: tuple[int, ...] = option((1,), "Sandwiches in place of one, with commas.", parse=parse_counts)
+    combine: str = option("product", "Combine several blocks: product or sum.", parse=one_of("product", "sum"))
     depth: tuple[int, ...] = option((1,), "Hidden layers, with commas.", parse=parse_counts)
-    gates: tuple[str, ...] = option(
-        GATES, f"The matrices to replace: of {', '.join(GATES)}, with commas, or all.", parse=_gates
-    )
-    seeds: tuple[int, ...] = option(
-        (0,), "A count (3) or a list (0,1,2; `7,` for one); one seed if not given.", parse=parse_seeds
-    )
+    gates: tuple[str, ...] = option(GATES, "The matrices to replace, with commas, or all.", parse=_gates)
+    seeds: tuple[int, ...] = option((0,), "A count (3) or a list (0,1,2; `7,` for one).", parse=parse_seeds)
     preset: str = option("quick", "quick: {quick}; paper: {paper}.", parse=one_of("quick", "paper"))
     protocol: str = option("paper", "paper: the published recipe; ours: another.")
     epochs: int | None = option(None, "Instead of the preset's epochs.", type=at_least(int, 1))
     learning_rate: float | None = option(None, "Instead of the recipe's.", type=at_least(float, 0), parse=_finite)
     validation: int | None = option(None, "Training images held out to choose the epoch.", type=at_least(int, 0))
-    data: str = option(
-        "auto",
-        "auto, full, sample. auto: the full set from $LEARNABLE_WAVELETS_DATA or the cache, else the sample in the "
-        "package.",
-    )
-    text: Path | None = option(
-        None, "A folder of your own, with ptb.train.txt (or train.txt), valid and test.", type=Path
-    )
+    data: str = option("auto", "full; sample; auto: full from $LEARNABLE_WAVELETS_DATA or the cache, else sample.")
+    text: Path | None = option(None, "Your own folder with ptb.train.txt (or train.txt), valid and test.", type=Path)
     tune: bool = flag("Try the grid of learning rates first, choose on the validation split, keep it.")
     out: Path = option(Path(), "Folder for results; commands may share it.", type=Path)
     resume: bool = flag("Go on from checkpoints.")

@@ -1,7 +1,6 @@
 """The adding and the copy memory problem: endless sequences, each batch a pure function of (seed, step)."""
 
 from collections.abc import Sequence
-from functools import cached_property
 
 import torch
 from torch.nn import functional as F
@@ -24,29 +23,25 @@ class Sequences(Task):
     def __init__(self, length: int, batch: int, held_out: int, device: torch.device) -> None:
         self.length, self._batch, self._held_out, self._device = length, batch, held_out, device
         self.data = "synthetic" if length == PUBLISHED_LENGTH else f"synthetic-{length}"
-        self.interval = INTERVAL
+        self.interval, self._splits = INTERVAL, dict[str, list[Batch]]()
         self.source = f"{self.name}: sequences of length {length}, drawn as training goes; {held_out:,} held out"
 
     def _draw(self, count: int, source: torch.Generator) -> Batch:
         raise NotImplementedError
 
     def batch(self, seed: int, step: int) -> Batch:
-        return self._to_device(self._draw(self._batch, generator(self.name, seed, step)))
+        inputs, targets = self._draw(self._batch, generator(self.name, seed, step))
+        return inputs.to(self._device), targets.to(self._device)
 
     def parts(self, split: str) -> Sequence[Batch]:
+        if split not in self._splits:
+            self._splits[split] = self._held_out_parts(split)
         return self._splits[split]
 
-    @cached_property
-    def _splits(self) -> dict[str, list[Batch]]:
-        return {name: self._held_out_parts(name) for name in ("validation", "test")}
-
     def _held_out_parts(self, split: str) -> list[Batch]:
-        inputs, targets = self._draw(self._held_out, generator(f"{self.name} {split}", HELD_OUT_SEED, 0))
-        pairs = zip(torch.split(inputs, EVALUATED), torch.split(targets, EVALUATED), strict=True)
-        return [self._to_device(pair) for pair in pairs]
-
-    def _to_device(self, batch: Batch) -> Batch:
-        return batch[0].to(self._device), batch[1].to(self._device)
+        drawn = self._draw(self._held_out, generator(f"{self.name} {split}", HELD_OUT_SEED, 0))
+        inputs, targets = (torch.split(part.to(self._device), EVALUATED) for part in drawn)
+        return list(zip(inputs, targets, strict=True))
 
 
 class Adding(Sequences):
