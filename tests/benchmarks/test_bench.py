@@ -40,6 +40,7 @@ def bench(monkeypatch, tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_all_parts(bench, tmp_path, capsys):
     assert bench("--transforms", "--memory", "--scaling", extended=True) == 0
     results = json.loads((tmp_path / "out" / "results.json").read_text())

@@ -28,6 +28,7 @@ def records(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(path.read_text()) for path in sorted(folder.glob("runs/*.json"))]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_reproduce_writes_lines_records_table_and_pictures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -64,6 +65,7 @@ def test_our_protocol_chooses_an_epoch(tmp_path: Path, monkeypatch: pytest.Monke
     assert "at chosen epoch" in (tmp_path / "table.md").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_commands_share_a_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -15,6 +15,7 @@ from learnable_wavelets.experiments.paper.shootout import EXPERIMENT as SHOOTOUT
 from .test_cli import command, records
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_interrupt_leaves_whole_lines_and_resume_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -44,6 +45,7 @@ def test_interrupt_leaves_whole_lines_and_resume_goes_on(
     assert not list(tmp_path.glob("cut/runs/*.checkpoint*"))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_resume_does_not_repeat_finished_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ("reproduce", "mnist", "--layer", "removed", "--epochs", 1, "--out", tmp_path, "--resume")
@@ -54,6 +56,7 @@ def test_resume_does_not_repeat_finished_runs(tmp_path: Path, monkeypatch: pytes
     assert len(records(tmp_path)) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_resume_of_another_recipe_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -70,6 +73,7 @@ def test_resume_of_another_recipe_is_refused(
     assert command(monkeypatch, *words, "--overwrite") == 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_tuning_chooses_on_the_validation_split_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ("reproduce", "shootout", "--layer", "removed", "--epochs", 2, "--out", tmp_path)
@@ -115,6 +119,7 @@ def stop_in_the_second_epoch(monkeypatch: pytest.MonkeyPatch, out: Path, *more: 
     return checkpoint
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_unfinished_run_is_not_begun_anew_by_a_forgotten_option(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -148,6 +153,7 @@ def test_finished_run_is_kept_unless_it_is_overwritten(
     assert second["seconds"] != first["seconds"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_interrupted_overwrite_keeps_the_old_record_and_can_be_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -164,6 +170,7 @@ def test_interrupted_overwrite_keeps_the_old_record_and_can_be_resumed(
     assert not checkpoint.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_kill_between_record_and_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checkpoint = stop_in_the_second_epoch(monkeypatch, tmp_path)
@@ -213,6 +220,7 @@ with filelock.FileLock(sys.argv[1]):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_two_commands_are_not_at_one_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -232,6 +240,7 @@ def test_two_commands_are_not_at_one_run(
     assert command(monkeypatch, *MNIST, tmp_path) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_rates_are_kept_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -266,6 +275,7 @@ def test_blocks_are_for_layers_that_can_be_stacked(
     assert "--blocks is for the layers fastfood, wavelet, circulant, got --layer dense" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_one_text_is_not_taken_for_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     letters = "abcdefgh"
     for name, text in (("one", letters * 400), ("two", letters[::-1] * 400)):

@@ -136,6 +136,7 @@ def test_a_few_steps_of_every_layer(experiment: Experiment, protocol: str, few) 
         assert all(g is not None and g.any() for g in gradients.values()), (case.layer, case.settings())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("experiment", [ADDING, MEMORY], ids=lambda e: e.name)
 def test_recurrent_networks_learn(experiment: Experiment) -> None:
     """A loss that falls: what twelve steps can show."""

@@ -26,6 +26,7 @@ def python(*words: object) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_killed_runs_leave_what_an_undisturbed_run_leaves(tmp_path: Path) -> None:
     """A few kills; `tools/kill_run.py` with its defaults does twenty."""
     words = ("--", "mnist", "--data", "sample", "--protocol", "ours", "--epochs", "2", "--threads", "1")
@@ -38,6 +39,7 @@ def record(folder: Path) -> dict[str, Any]:
     return json.loads(path.read_text())
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same loss curve to float tolerance, though the last batch of a pass is odd and shared unequally."""
     words = ("reproduce", "mnist", "--epochs", 4, "--validation", 40, "--threads", 1)

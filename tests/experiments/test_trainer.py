@@ -76,7 +76,7 @@ def test_seed_leaves_the_other_order(maps: Images) -> None:
 
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
-@pytest.mark.parametrize("stop", [1, 4, 6, 11])
+@pytest.mark.parametrize("stop", [6, *(pytest.param(stop, marks=pytest.mark.slow) for stop in (1, 4, 11))])
 def test_goes_on_to_the_same_bits(recipe: Recipe, stop: int, maps: Images, tmp_path: Path) -> None:
     whole = Trainer(lenet(), maps, recipe, seed=3)
     run(whole)
@@ -182,6 +182,7 @@ def spoilt_wavelet_loss(maps: Images) -> float:
     return sum(terms)
 
 
+@pytest.mark.slow
 def test_wavelet_loss_is_part_of_what_is_trained(maps: Images, monkeypatch: pytest.MonkeyPatch) -> None:
     trained_with = spoilt_wavelet_loss(maps)
     monkeypatch.setattr(lw, "wavelet_regularizer", lambda _: torch.zeros(()))
