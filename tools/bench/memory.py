@@ -12,8 +12,7 @@ from learnable_wavelets._output import Table
 from learnable_wavelets.benchmarks._device import PRECISIONS
 from learnable_wavelets.benchmarks._layers import DENSE, Record, make_layer, training_step
 from learnable_wavelets.benchmarks._measure import Call, Clock
-from learnable_wavelets.benchmarks._part import Part
-from learnable_wavelets.benchmarks._plan import Plan
+from learnable_wavelets.benchmarks._plan import Part, Plan
 from learnable_wavelets.benchmarks._verdict import factor
 
 COUNTED = (

@@ -8,7 +8,7 @@ import numpy as np
 
 from learnable_wavelets._output import Table
 from learnable_wavelets.benchmarks._layers import COPY, PASSES, Case, Record, run_case
-from learnable_wavelets.benchmarks._part import Part
+from learnable_wavelets.benchmarks._plan import Part
 from learnable_wavelets.benchmarks._plot import draw, panels_of
 
 SIZES = tuple(2**k for k in range(8, 17))

@@ -8,9 +8,9 @@ from torch import Tensor
 
 import learnable_wavelets as lw
 from learnable_wavelets._output import Table
-from learnable_wavelets.benchmarks._layers import COPY, Record, as_record
+from learnable_wavelets.benchmarks._layers import COPY, Record
 from learnable_wavelets.benchmarks._measure import Call, Clock, measure
-from learnable_wavelets.benchmarks._part import Part
+from learnable_wavelets.benchmarks._plan import Part
 from learnable_wavelets.benchmarks._plot import draw, panels_of
 from learnable_wavelets.benchmarks._statistics import ratio, spread
 from learnable_wavelets.benchmarks._tables import QUARTILES, timing
@@ -50,9 +50,9 @@ def run(case: Case, device: torch.device, clock: Clock, seconds: float) -> list[
         times = measure(calls, clock, seconds)
     rows: list[Record] = []
     for name, samples in times.items():
-        row = {**case._asdict(), "name": name, "status": "measured", "seconds": as_record(spread(samples))}
-        row["rounds"], row["copies"] = len(samples), as_record(ratio(samples, times[COPY]))
-        rows.append(row | {"over_ours": as_record(ratio(samples, times[OURS]))})
+        row = {**case._asdict(), "name": name, "status": "measured", "seconds": spread(samples)}
+        row["rounds"], row["copies"] = len(samples), ratio(samples, times[COPY])
+        rows.append(row | {"over_ours": ratio(samples, times[OURS])})
     return rows + [{**case._asdict(), "name": name, "status": reason} for name, reason in why.items()]
 
 

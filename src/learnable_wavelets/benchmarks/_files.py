@@ -7,7 +7,7 @@ from typing import Any
 
 from .._output import Table, markdown, write_atomic
 from . import _verdict
-from ._part import Part
+from ._plan import Part
 
 Results = dict[str, Any]  # `machine`, `versions`, `settings`, and the records of each part
 

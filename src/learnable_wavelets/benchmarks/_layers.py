@@ -1,7 +1,7 @@
 """The layers against `nn.Linear` and `x.clone()`: the calls that are timed, and the grid of sizes."""
 
-from collections.abc import Callable, Iterator
-from itertools import product
+from collections.abc import Callable
+from functools import partial
 from math import log2
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ import learnable_wavelets as lw
 
 from ._device import PRECISIONS, matmul_precision
 from ._measure import Call, Clock, Times, measure
-from ._statistics import Spread, ratio, spread
+from ._statistics import ratio, spread
 
 Record = dict[str, Any]
 
@@ -63,12 +63,8 @@ def candidates(names: tuple[str, ...], case: Case, device: torch.device) -> dict
     calls: dict[str, Call] = {COPY: x.clone}
     for name in names:
         layer = make_layer(name, case.n, device, dtype)
-        calls[name] = training_step(layer, x) if case.step == "training" else _bind(layer, x)
+        calls[name] = training_step(layer, x) if case.step == "training" else partial(layer, x)
     return calls
-
-
-def _bind(layer: nn.Module, x: Tensor) -> Call:
-    return lambda: layer(x)
 
 
 def run_case(names: tuple[str, ...], case: Case, device: torch.device, clock: Clock, seconds: float) -> list[Record]:
@@ -85,20 +81,9 @@ def records(case: Case, times: Times) -> list[Record]:
 
 def timing(name: str, times: Times) -> Record:
     """Make the part of a record that every kind of measurement has."""
-    record: Record = {"seconds": as_record(spread(times[name])), "rounds": len(times[name])}
+    record: Record = {"seconds": spread(times[name]), "rounds": len(times[name])}
     if DENSE in times:
-        record["speedup"] = as_record(ratio(times[DENSE], times[name]))
+        record["speedup"] = ratio(times[DENSE], times[name])
     if COPY in times:
-        record["copies"] = as_record(ratio(times[name], times[COPY]))
+        record["copies"] = ratio(times[name], times[COPY])
     return record
-
-
-def as_record(values: Spread) -> dict[str, float]:
-    return values._asdict()
-
-
-def grid(
-    steps: tuple[str, ...], precisions: tuple[str, ...], sizes: tuple[int, ...], batches: tuple[int, ...]
-) -> Iterator[Case]:
-    """List the cases in the order of measurement and of the tables."""
-    return (Case(*point) for point in product(steps, precisions, sizes, batches))

@@ -1,18 +1,21 @@
-"""The options of the command, checked before anything is measured."""
+"""The options of the command, checked before anything is measured, and the parts of a benchmark."""
 
 # ruff: noqa: RUF009  (`option` declares a field)
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 import learnable_wavelets as lw
 
 from .._command_line import at_least, one_of, option, parse_counts, parse_device, parse_names, parse_options
+from .._output import Table
 from . import _device, _layers
+from ._layers import Record
+from ._measure import Clock
 
 _LAYERS = "With commas: fastfood, and names of discrete pywt wavelets for WaveletLinear (6 levels, periodization)."
 _DTYPE = (
@@ -57,6 +60,21 @@ class Plan:
     def on_backend(self) -> AbstractContextManager[None]:
         """Force the backend, if one is given."""
         return nullcontext() if self.backend is None else lw.kernels.use_backend(self.backend)
+
+
+class Part(NamedTuple):
+    """A kind of measurement; `name` is its key in results.json."""
+
+    name: str
+    cases: Callable[[Plan], Sequence[Any]]
+    label: Callable[[Any], str]
+    run: Callable[[Any, Plan, Clock], list[Record]]
+    tables: Callable[[list[Record]], list[Table]]
+    draw: Callable[[Path, list[Record]], list[Path]] = lambda folder, rows: []
+    help: str = ""
+    versions: Callable[[], dict[str, str | None]] = dict
+    extra: Callable[[list[Record]], dict[str, Any]] = lambda rows: {}
+    """Further entries of results.json, derived from the records."""
 
 
 def parse_plan(given: Mapping[str, Any]) -> Plan:

@@ -1,22 +1,15 @@
 """Statistics of times: quartiles, ratios, crossover."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
-
-class Spread(NamedTuple):
-    """Median and quartiles."""
-
-    median: float
-    lower: float
-    upper: float
+Spread = dict[str, float]
 
 
 def spread(values: Sequence[float]) -> Spread:
-    lower, median, upper = np.percentile(values, [25, 50, 75])
-    return Spread(float(median), float(lower), float(upper))
+    """Compute `median` and the quartiles `lower` and `upper`."""
+    return dict(zip(("median", "lower", "upper"), np.percentile(values, [50, 25, 75]).tolist(), strict=True))
 
 
 def ratio(baseline: Sequence[float], ours: Sequence[float]) -> Spread:

@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,8 +15,7 @@ import learnable_wavelets as lw
 from .._command_line import add_options
 from .._output import screen
 from . import _device, _files, _layers, _plot, _tables
-from ._part import Part
-from ._plan import Plan, parse_plan
+from ._plan import Part, Plan, parse_plan
 
 if TYPE_CHECKING:
     import argparse
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 HELP = "Measure if replacing nn.Linear pays on this machine, at these sizes."
 LAYERS = Part(
     name="layers",
-    cases=lambda plan: list(_layers.grid(plan.passes, plan.dtype, plan.sizes, plan.batch)),
+    cases=lambda plan: [_layers.Case(*point) for point in product(plan.passes, plan.dtype, plan.sizes, plan.batch)],
     label=lambda case: f"{case.step} n = {case.n}, batch {case.batch}",
     run=lambda case, plan, clock: _layers.run_case(
         (_layers.DENSE, *plan.layers), case, plan.device, clock, plan.seconds

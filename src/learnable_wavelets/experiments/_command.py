@@ -13,7 +13,7 @@ from rich.progress import Progress
 
 from .._command_line import add_options, parse_device, parse_names
 from . import report
-from .engine import Callbacks, Ranks, Record, Storage, execute, local_device, process_group, stored_rate, tuned
+from .engine import Callbacks, Ranks, Record, execute, local_device, process_group, stored_rate, tuned
 from .paper import EXPERIMENTS
 from .spec import EVERY, Case, Experiment, Options, Run, Task, cases, parse
 
@@ -111,23 +111,21 @@ def _announce(console: Console, planned: list[Case]) -> None:
 
 def _run_cases(console: Console, planned: list[Case], ranks: Ranks) -> Iterator[Record]:
     options = planned[0].options
-    storage = Storage(options.out, options.resume, options.overwrite, options.checkpoint_seconds)
-    trial = replace(storage, out=options.out / "tuning", test=False)
     with Progress(console=console) as progress:
         for case in planned:
             if options.tune:
-                run = partial(_run_one, progress, trial, ranks)
+                run = partial(_run_one, progress, ranks, options.out / "tuning", False)
                 case = tuned(case, options.out, options.overwrite, ranks, run)
             for seed in options.seeds:
-                yield _run_one(progress, storage, ranks, case, seed)
+                yield _run_one(progress, ranks, options.out, True, case, seed)
 
 
-def _run_one(progress: Progress, storage: Storage, ranks: Ranks, case: Case, seed: int) -> Record:
+def _run_one(progress: Progress, ranks: Ranks, out: Path, test: bool, case: Case, seed: int) -> Record:
     network, recipe, run = case.network(seed), case.recipe(), case.run(seed)
     with _progress_bar(progress, run, recipe.steps, ranks) as callbacks:
-        record = execute(run, network, case.task, recipe, storage, ranks, callbacks)
+        record = execute(run, network, case.task, recipe, replace(case.options, out=out), ranks, callbacks, test)
     if ranks.writes:
-        report.draw_filters(storage.out, record)
+        report.draw_filters(out, record)
     return record
 
 

@@ -14,7 +14,7 @@ from torch import nn
 import learnable_wavelets as lw
 
 from ..._output import write_atomic
-from ..spec import Recipe, Run, Task
+from ..spec import Options, Recipe, Run, Task
 from ._checkpoint import Checkpoint, exclusive
 from ._ranks import SINGLE, Ranks
 from ._records import JsonLines, Record, check_identity, finite, read_record
@@ -31,38 +31,30 @@ class Callbacks:
     """Called with the path of a record that an earlier command has written."""
 
 
-@dataclass(frozen=True)
-class Storage:
-    """The folder of a run, and what to do with a run that is there already; `test=False` leaves out the test set."""
-
-    out: Path
-    resume: bool = False
-    overwrite: bool = False
-    checkpoint_seconds: float = 30.0
-    test: bool = True
-
-
 def execute(
     run: Run,
     network: nn.Module,
     task: Task,
     recipe: Recipe,
-    storage: Storage,
+    options: Options,
     ranks: Ranks = SINGLE,
     callbacks: Callbacks = Callbacks(),
+    test: bool = True,
 ) -> Record:
     """Train; write one JSON line an epoch, checkpoints, and the record in the end. A finished run is only read.
+
+    With `test=False` the test set is not read.
 
     Raises:
         ValueError: the files are of another run or damaged, there is an unfinished run and neither `resume` nor
             `overwrite` is set, or another process is at it.
     """
-    stem = storage.out / "runs" / run.name
+    stem = options.out / "runs" / run.name
     identity = {**asdict(run), "recipe": asdict(recipe), "parameters": count(network)}
-    checkpoint = Checkpoint(stem.parent / f"{run.name}.checkpoint", identity, storage.checkpoint_seconds)
+    checkpoint = Checkpoint(stem.parent / f"{run.name}.checkpoint", identity, options.checkpoint_seconds)
     finished = stem.parent / f"{run.name}.json"
-    with exclusive(storage.out / ".locks" / f"{run.name}.lock") if ranks.writes else nullcontext():
-        if not storage.overwrite and finished.exists() and not checkpoint.newer_than(finished):
+    with exclusive(options.out / ".locks" / f"{run.name}.lock") if ranks.writes else nullcontext():
+        if not options.overwrite and finished.exists() and not checkpoint.newer_than(finished):
             record = read_record(finished)
             check_identity(finished, {key: record.get(key) for key in identity}, identity)
             if ranks.writes:
@@ -71,28 +63,28 @@ def execute(
             return record
         start = _banks(network)
         trainer = Trainer(network, task, recipe, run.seed, ranks)
-        _resume(trainer, checkpoint, storage)
+        _resume(trainer, checkpoint, options)
         ranks.wait()  # every process has looked at the files before the first one changes them
         if not ranks.writes:
             _train(trainer, callbacks)
-            return _record(run, trainer, storage.test, start)
-        if storage.overwrite:
+            return _record(run, trainer, test, start)
+        if options.overwrite:
             checkpoint.remove()
         with JsonLines(stem.parent / f"{run.name}.jsonl") as lines:
             for epoch in trainer.history:  # that of the checkpoint; a killed process may have written more
                 lines.write({"run": run.name, **epoch})
             _train(trainer, callbacks, lines, checkpoint)
-        record = _record(run, trainer, storage.test, start)
+        record = _record(run, trainer, test, start)
         write_atomic(finished, json.dumps(record, indent=1, allow_nan=False) + "\n")
         checkpoint.remove()
         return record
 
 
-def _resume(trainer: Trainer, checkpoint: Checkpoint, storage: Storage) -> None:
+def _resume(trainer: Trainer, checkpoint: Checkpoint, options: Options) -> None:
     """Load the checkpoint, which only `resume` may use up: a forgotten option must not cost hours of training."""
-    if storage.resume:
+    if options.resume:
         checkpoint.load(trainer)
-    elif not storage.overwrite and checkpoint.path.exists():
+    elif not options.overwrite and checkpoint.path.exists():
         raise ValueError(
             f"{checkpoint.path} is of an unfinished run: --resume goes on with it, --overwrite starts it anew, "
             "another --out leaves it"

@@ -2,8 +2,7 @@
 
 from ._experiment import STACKED, Case, Experiment, Run, cases, parse
 from ._options import CONSTRAINTS, EVERY, GATES, Options, PaperWavelet
-from ._recipe import Recipe, length
-from ._task import Batch, Task
+from ._task import Batch, Recipe, Task, length
 
 __all__ = [
     "CONSTRAINTS", "EVERY", "GATES", "STACKED", "Batch", "Case", "Experiment", "Options", "PaperWavelet", "Recipe",

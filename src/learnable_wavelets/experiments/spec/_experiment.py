@@ -10,8 +10,7 @@ from torch import nn
 from ..._checks import check_choice
 from ..._command_line import parse_names, parse_options
 from ._options import COMMON, WAVELET_OPTIONS, Options, PaperWavelet
-from ._recipe import Recipe
-from ._task import Task
+from ._task import Recipe, Task
 
 STACKED = ("fastfood", "wavelet", "circulant")
 

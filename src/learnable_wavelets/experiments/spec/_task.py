@@ -1,16 +1,22 @@
-"""Learning problems: batches as a pure function of (seed, step), a loss, metrics."""
+"""Learning problems, and how long and with which optimiser they are trained."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+
+from ._options import Options
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 
 
 class Task(ABC):
-    """Data on the device that trains; the first dimension of inputs and targets counts the examples of a batch."""
+    """Batches as a pure function of (seed, step), a loss and metrics; data are on the device.
+
+    The first dimension of inputs and targets counts the examples of a batch.
+    """
 
     metrics: ClassVar[tuple[str, ...]]
     """Names of the metrics; the first chooses the epoch, the lower the better."""
@@ -36,3 +42,29 @@ class Task(ABC):
     @abstractmethod
     def measure(self, outputs: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Sum each metric over the examples."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Optimiser, schedule and length of a run; `interval` steps are an epoch, after which the run is evaluated."""
+
+    epochs: int
+    interval: int
+    batch: int
+    optimizer: str
+    learning_rate: float
+    schedule: str = "constant"
+    gamma: float = 1.0
+    weight_decay: float = 0.0
+    clip: float | None = None
+
+    @property
+    def steps(self) -> int:
+        """Count the optimiser steps of the whole run."""
+        return self.epochs * self.interval
+
+
+def length(options: Options, task: Task, epochs: int, quick: int, parts: int) -> tuple[int, int]:
+    """Return epochs and steps of each: `epochs` passes, or in a quick run `quick` steps in at least `parts` epochs."""
+    interval = min(quick // parts, task.interval) if options.preset == "quick" else task.interval
+    return options.epochs or (quick // interval if options.preset == "quick" else epochs), interval
