@@ -10,7 +10,7 @@ from learnable_wavelets.experiments import _command
 from learnable_wavelets.experiments.models import LAYERS
 from learnable_wavelets.experiments.paper import EXPERIMENTS, mnist
 from learnable_wavelets.experiments.paper.shootout import EXPERIMENT as SHOOTOUT
-from learnable_wavelets.experiments.spec import Options, cases, parse
+from learnable_wavelets.experiments.spec import Case, Options, cases, parse
 from learnable_wavelets.experiments.tasks import Images, as_maps
 
 from .conftest import CPU
@@ -53,6 +53,21 @@ def test_reproduce_writes_lines_records_table_and_pictures(
     left = {name + end for name in names for end in (".json", ".jsonl")}
     assert {path.name for path in tmp_path.glob("runs/*")} == left
     assert (tmp_path / "mnist-curves.png").exists()
+
+
+@pytest.mark.usefixtures("small")
+def test_a_network_is_built_once_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names come from the options."""
+    build, built = Case.network, []
+
+    def network(case: Case, seed: int) -> object:
+        built.append((case.layer, seed))
+        return build(case, seed)
+
+    monkeypatch.setattr(Case, "network", network)
+    words = ("--layer", "removed,diagonal", "--seeds", 2, "--epochs", 1, "--out", tmp_path)
+    assert command(monkeypatch, "reproduce", "mnist", *words) == 0
+    assert built == [("removed", 0), ("removed", 1), ("diagonal", 0), ("diagonal", 1)]
 
 
 @pytest.mark.usefixtures("small")

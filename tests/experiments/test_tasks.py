@@ -68,19 +68,19 @@ def test_a_pass_shows_each_image_once(few) -> None:
     task = Images(few, as_maps, 64, 50, CPU)
     assert task.interval == 4
     seen = torch.cat([task.batch(0, step)[0] for step in range(4, 8)])
-    assert sorted(seen.flatten(1).sum(1).tolist()) == sorted(task.train.images.flatten(1).sum(1).tolist())
+    assert sorted(seen.flatten(1).sum(1).tolist()) == sorted(task.train[0].flatten(1).sum(1).tolist())
 
 
 def test_published_order_is_that_of_the_files(few) -> None:
     task = Images(few, as_sequences, 64, 0, CPU, shuffle=False)
-    assert torch.equal(task.batch(0, 5)[0], task.train.images[64:128])
+    assert torch.equal(task.batch(0, 5)[0], task.train[0][64:128])
 
 
 def test_held_out_images_do_not_train(few) -> None:
     task = Images(few, as_maps, 64, 50, CPU)
-    assert [len(task.train.labels), len(task.validation.labels), len(task.test.labels)] == [200, 50, 200]
-    train = {tuple(image.flatten().tolist()) for image in task.train.images}
-    assert not any(tuple(image.flatten().tolist()) in train for image in task.validation.images)
+    assert [len(task.train[1]), len(task.validation[1]), len(task.test[1])] == [200, 50, 200]
+    train = {tuple(image.flatten().tolist()) for image in task.train[0]}
+    assert not any(tuple(image.flatten().tolist()) in train for image in task.validation[0])
     assert held_out(10, 3).nonzero()[0].tolist() == [0, 3, 6]
     assert not held_out(10, 0).any()
     with pytest.raises(ValueError, match="`validation` must be between 0 and 9, for 10 images, got 10"):
@@ -89,21 +89,21 @@ def test_held_out_images_do_not_train(few) -> None:
 
 def test_shapes_of_images(sample) -> None:
     small = sample._replace(train_images=sample.train_images[:4], train_labels=sample.train_labels[:4])
-    maps = Images(small, as_maps, 2, 0, CPU).train.images
+    maps = Images(small, as_maps, 2, 0, CPU).train[0]
     assert maps.shape == (4, 1, 28, 28)
-    vectors = Images(small, as_vectors, 2, 0, CPU).train.images
+    vectors = Images(small, as_vectors, 2, 0, CPU).train[0]
     assert vectors.shape == (4, 1024)
     square = vectors.view(4, 32, 32)
     assert torch.equal(square[:, 2:-2, 2:-2], maps[:, 0])
     assert float(square[0, 0, 0]) == pytest.approx(-0.1307 / 0.3081)  # the background, after normalisation
-    assert torch.equal(Images(small, as_sequences, 2, 0, CPU).train.images.view(4, 28, 28), maps[:, 0])
-    short = Images(small, as_short_sequences, 2, 0, CPU).train.images
+    assert torch.equal(Images(small, as_sequences, 2, 0, CPU).train[0].view(4, 28, 28), maps[:, 0])
+    short = Images(small, as_short_sequences, 2, 0, CPU).train[0]
     assert short.shape == (4, 196, 1)
     assert float(short.mean()) == pytest.approx(float(maps.mean()), abs=1e-5)
 
 
 def test_normalisation(sample) -> None:
-    images = Images(sample, as_maps, 64, 0, CPU).train.images
+    images = Images(sample, as_maps, 64, 0, CPU).train[0]
     assert abs(float(images.mean())) < 0.01
     assert abs(float(images.std()) - 1) < 0.01
 
@@ -128,8 +128,8 @@ def test_training_images_alone_are_shifted(few) -> None:
     assert torch.equal(labels, same)
     assert not torch.equal(x, y)
     assert torch.equal(y, moving.batch(3, 1)[0])
-    assert torch.equal(moving.validation.images, still.validation.images)
-    assert torch.equal(moving.test.images, still.test.images)
+    assert torch.equal(moving.validation[0], still.validation[0])
+    assert torch.equal(moving.test[0], still.test[0])
 
 
 def test_adding() -> None:

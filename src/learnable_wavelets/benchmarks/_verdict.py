@@ -1,23 +1,15 @@
 """The last line, and the cases in which a layer is no faster than `nn.Linear`."""
 
-from typing import NamedTuple
-
 from ._layers import COPY, DENSE, Record
 from ._statistics import crossover
 
 Group = dict[tuple[int, int], Record]  # by n and batch
 
 
-class Losses(NamedTuple):
-    """The number of cases, and a description of those in which a layer is no faster than `nn.Linear`."""
-
-    cases: int
-    lost: list[str]
-
-
-def losses(rows: list[Record]) -> Losses:
+def losses(rows: list[Record]) -> tuple[int, list[str]]:
+    """Count the cases, and describe those in which a layer is no faster than `nn.Linear`."""
     ours = [row for row in rows if row["layer"] not in (COPY, DENSE)]
-    return Losses(len(ours), [_loss(row) for row in ours if not row["speedup"]["median"] > 1])
+    return len(ours), [_loss(row) for row in ours if not row["speedup"]["median"] > 1]
 
 
 def _loss(row: Record) -> str:

@@ -37,15 +37,6 @@ def _structured(network: nn.Module) -> set[nn.Parameter]:
     return {p for module in network.modules() if isinstance(module, kinds) for p in module.parameters(recurse=False)}
 
 
-def _constant(recipe: Recipe, step: int, history: History) -> float:
-    return 1.0
-
-
-def _step(recipe: Recipe, step: int, history: History) -> float:
-    """Multiply by `gamma` after each epoch."""
-    return float(recipe.gamma ** (step // recipe.interval))
-
-
 def _one_cycle(recipe: Recipe, step: int, history: History) -> float:
     """Rise from 1/25 along a cosine for three tenths of the run, then fall to 1e-4."""
     rise = 0.3 * recipe.steps
@@ -62,8 +53,8 @@ def _halving(recipe: Recipe, step: int, history: History) -> float:
 
 
 SCHEDULES: dict[str, Callable[[Recipe, int, History], float]] = {
-    "constant": _constant,
-    "step": _step,
+    "constant": lambda recipe, step, history: 1.0,
+    "step": lambda recipe, step, history: float(recipe.gamma ** (step // recipe.interval)),
     "one-cycle": _one_cycle,
     "halving": _halving,
 }

@@ -1,5 +1,7 @@
 """`learnable-wavelets reproduce char-lm`: predict the next character."""
 
+from functools import partial
+
 import torch
 from torch import nn
 
@@ -43,7 +45,7 @@ EXPERIMENT = Experiment(
     load=load,
     build=build,
     recipe=recipe,
-    settings=settings(HIDDEN),
+    settings=partial(settings, HIDDEN),
     paper=PaperWavelet("haar", 6, 4),
     options=("gates", "data", "text"),
     quick=f"windows of {QUICK_LENGTH}, {QUICK_STEPS} steps",

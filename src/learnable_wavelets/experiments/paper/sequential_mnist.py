@@ -1,5 +1,7 @@
 """`learnable-wavelets reproduce sequential-mnist`: read a digit pixel by pixel."""
 
+from functools import partial
+
 import torch
 from torch import nn
 
@@ -46,7 +48,7 @@ EXPERIMENT = Experiment(
     load=load,
     build=build,
     recipe=recipe,
-    settings=settings(HIDDEN),
+    settings=partial(settings, HIDDEN),
     paper=PaperWavelet("db6", 12, 8),
     taps=28,
     options=("gates", "data", "validation"),

@@ -1,12 +1,13 @@
 """`learnable-wavelets reproduce adding` and `memory`: add two marked numbers of 150; repeat ten symbols after 150."""
 
+from functools import partial
+
 import torch
 from torch import nn
 
 from ..models import Recurrent
 from ..spec import Experiment, Options, PaperWavelet, Recipe, Task, length
-from ..tasks import Adding, Memory, Sequences
-from ..tasks._synthetic import PUBLISHED_LENGTH, SYMBOLS
+from ..tasks import PUBLISHED_LENGTH, SYMBOLS, Adding, Memory, Sequences
 from ._recurrent import LAYERS, factory, memory, settings
 
 HIDDEN, BATCH, QUICK_LENGTH = 512, 50, 10
@@ -48,7 +49,7 @@ ADDING = Experiment(
     load=lambda options, device: _load(Adding, options, device),
     build=_build_adding,
     recipe=lambda _, options, task: _recipe("adding", options, task),
-    settings=settings(HIDDEN),
+    settings=partial(settings, HIDDEN),
     paper=PaperWavelet("haar", 6, 8),
     options=("gates",),
     quick=f"length {QUICK_LENGTH}, {QUICK_STEPS['adding']} steps",
@@ -61,7 +62,7 @@ MEMORY = Experiment(
     load=lambda options, device: _load(Memory, options, device),
     build=_build_memory,
     recipe=lambda _, options, task: _recipe("memory", options, task),
-    settings=settings(HIDDEN),
+    settings=partial(settings, HIDDEN),
     paper=PaperWavelet("haar", 6, 8),
     taps=14,
     options=("gates",),

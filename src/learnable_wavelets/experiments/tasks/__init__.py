@@ -4,10 +4,10 @@ from ._characters import Characters
 from ._files import DataError
 from ._images import Images, as_maps, as_sequences, as_short_sequences, as_vectors
 from ._mnist import Mnist, load_mnist
-from ._synthetic import Adding, Memory, Sequences
+from ._synthetic import PUBLISHED_LENGTH, SYMBOLS, Adding, Memory, Sequences
 from ._text import Text, load_text
 
 __all__ = [
-    "Adding", "Characters", "DataError", "Images", "Memory", "Mnist", "Sequences", "Text", "as_maps", "as_sequences",
-    "as_short_sequences", "as_vectors", "load_mnist", "load_text",
+    "PUBLISHED_LENGTH", "SYMBOLS", "Adding", "Characters", "DataError", "Images", "Memory", "Mnist", "Sequences",
+    "Text", "as_maps", "as_sequences", "as_short_sequences", "as_vectors", "load_mnist", "load_text",
 ]  # fmt: skip

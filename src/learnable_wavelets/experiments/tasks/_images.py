@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,18 +13,6 @@ from ._mnist import Bytes, Mnist
 
 MEAN, STD = 0.1307, 0.3081
 TEST_BATCH = 1000
-
-
-class Split(NamedTuple):
-    """Normalised images and their labels."""
-
-    images: torch.Tensor
-    labels: torch.Tensor
-
-    def batches(self, size: int) -> list[Batch]:
-        """Split into batches, in file order."""
-        pairs = zip(torch.split(self.images, size), torch.split(self.labels, size), strict=True)
-        return list(pairs) if len(self.labels) else []
 
 
 class Images(Task):
@@ -60,27 +47,29 @@ class Images(Task):
         self.validation = _split(data.train_images[held], data.train_labels[held], shape, device)
         self.test = _split(data.test_images, data.test_labels, shape, device)
         self._batch, self._shuffle, self._shift, self._device = batch, shuffle, shift, device
-        self.interval = -(-len(self.train.labels) // batch)
+        self.interval = -(-len(self.train[1]) // batch)
         self._order = lru_cache(maxsize=1)(self._draw_order)
 
     def _draw_order(self, seed: int, epoch: int) -> torch.Tensor:
-        count = len(self.train.labels)
+        count = len(self.train[1])
         order = torch.randperm(count, generator=generator("order", seed, epoch))
         return (order if self._shuffle else torch.arange(count)).to(self._device)
 
     def batch(self, seed: int, step: int) -> Batch:
         epoch, position = divmod(step, self.interval)
         index = self._order(seed, epoch)[position * self._batch : (position + 1) * self._batch]
-        images = self.train.images[index]
+        images = self.train[0][index]
         if self._shift:
             images = shifted(images, self._shift, generator("shift", seed, step))
-        return images, self.train.labels[index]
+        return images, self.train[1][index]
 
     def loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         return F.cross_entropy(outputs, targets, reduction="sum")
 
     def parts(self, split: str) -> Sequence[Batch]:
-        return {"validation": self.validation, "test": self.test}[split].batches(TEST_BATCH)
+        images, labels = {"validation": self.validation, "test": self.test}[split]
+        pairs = zip(torch.split(images, TEST_BATCH), torch.split(labels, TEST_BATCH), strict=True)
+        return list(pairs) if len(labels) else []
 
     def measure(self, outputs: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, ...]:
         return 100 * (outputs.argmax(dim=-1) != targets).sum(), F.cross_entropy(outputs, targets, reduction="sum")
@@ -99,9 +88,9 @@ def held_out(count: int, validation: int) -> np.ndarray[tuple[int], np.dtype[np.
     return mask
 
 
-def _split(images: Bytes, labels: Bytes, shape: Callable[[torch.Tensor], torch.Tensor], device: torch.device) -> Split:
+def _split(images: Bytes, labels: Bytes, shape: Callable[[torch.Tensor], torch.Tensor], device: torch.device) -> Batch:
     pixels = torch.from_numpy(images.astype(np.float32)) / 255
-    return Split(shape((pixels - MEAN) / STD).to(device), torch.from_numpy(labels.astype(np.int64)).to(device))
+    return shape((pixels - MEAN) / STD).to(device), torch.from_numpy(labels.astype(np.int64)).to(device)
 
 
 def shifted(maps: torch.Tensor, reach: int, source: torch.Generator) -> torch.Tensor:
