@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def screen(table: Table) -> Screen:
     last = len(table.header) - 1
     for i, name in enumerate(table.header):
         right = i > table.left
-        result.add_column(name, justify="right" if right else "left", no_wrap=right or 0 < i < last)
+        heading = fill(name, 6, break_long_words=False)
+        result.add_column(heading, justify="right" if right else "left", no_wrap=right or 0 < i < last)
     before: Sequence[str] = ()
     for row in table.rows:
         group = row[: table.left]

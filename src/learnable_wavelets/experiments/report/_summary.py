@@ -117,6 +117,4 @@ def screen_tables(rows: Sequence[Record]) -> Iterator[Any]:
     for name, group in _by_experiment(rows).items():
         same = [key for key in ("protocol", "data", "epochs") if len({row[key] for row in group}) == 1]
         title = ", ".join([name, *(f"{key} {group[0][key]}" for key in same)])
-        table = _table(group, title, same)
-        header = [key.replace(" ", "\n").replace("-", "-\n") for key in table.header]
-        yield _output.screen(table._replace(header=header))
+        yield _output.screen(_table(group, title, same))
