@@ -133,6 +133,7 @@ def test_unfinished_run_is_not_begun_anew_by_a_forgotten_option(
     assert command(monkeypatch, *MNIST, tmp_path) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_finished_run_is_kept_unless_it_is_overwritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

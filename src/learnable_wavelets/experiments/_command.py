@@ -121,9 +121,9 @@ def _run_cases(console: Console, planned: list[Case], ranks: Ranks) -> Iterator[
 
 
 def _run_one(progress: Progress, ranks: Ranks, out: Path, test: bool, case: Case, seed: int) -> Record:
-    network, recipe, run = case.network(seed), case.recipe(), case.run(seed)
-    with _progress_bar(progress, run, recipe.steps, ranks) as callbacks:
-        record = execute(run, network, case.task, recipe, replace(case.options, out=out), ranks, callbacks, test)
+    case = replace(case, options=replace(case.options, out=out))
+    with _progress_bar(progress, case.run(seed), case.recipe().steps, ranks) as callbacks:
+        record = execute(case, seed, ranks, callbacks, test)
     if ranks.writes:
         report.draw_filters(out, record)
     return record

@@ -60,7 +60,10 @@ class Checkpoint:
 
     def newer_than(self, record: Path) -> bool:
         """Return True if the file belongs to a run that was to replace `record`."""
-        return self.path.exists() and self.path.stat().st_mtime_ns > record.stat().st_mtime_ns
+        try:
+            return self.path.stat().st_mtime_ns > record.stat().st_mtime_ns
+        except FileNotFoundError:  # another process may remove it now
+            return False
 
 
 @contextmanager

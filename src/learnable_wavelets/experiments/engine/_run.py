@@ -14,7 +14,7 @@ from torch import nn
 import learnable_wavelets as lw
 
 from ..._output import write_atomic
-from ..spec import Options, Recipe, Run, Task
+from ..spec import Case, Options, Run
 from ._checkpoint import Checkpoint, exclusive
 from ._ranks import SINGLE, Ranks
 from ._records import JsonLines, Record, check_identity, finite, read_record
@@ -31,38 +31,30 @@ class Callbacks:
     """Called with the path of a record that an earlier command has written."""
 
 
-def execute(
-    run: Run,
-    network: nn.Module,
-    task: Task,
-    recipe: Recipe,
-    options: Options,
-    ranks: Ranks = SINGLE,
-    callbacks: Callbacks = Callbacks(),
-    test: bool = True,
-) -> Record:
-    """Train; write one JSON line an epoch, checkpoints, and the record in the end. A finished run is only read.
+NONE = Callbacks()
 
-    With `test=False` the test set is not read.
+
+def execute(case: Case, seed: int, ranks: Ranks = SINGLE, callbacks: Callbacks = NONE, test: bool = True) -> Record:
+    """Train a case; write one JSON line an epoch, checkpoints, and the record in the end. A finished run is only read.
+
+    With `test=False` the test set is left out.
 
     Raises:
         ValueError: the files are of another run or damaged, there is an unfinished run and neither `resume` nor
             `overwrite` is set, or another process is at it.
     """
-    stem = options.out / "runs" / run.name
+    run, network, recipe, options = case.run(seed), case.network(seed), case.recipe(), case.options
+    runs = options.out / "runs"
     identity = {**asdict(run), "recipe": asdict(recipe), "parameters": count(network)}
-    checkpoint = Checkpoint(stem.parent / f"{run.name}.checkpoint", identity, options.checkpoint_seconds)
-    finished = stem.parent / f"{run.name}.json"
+    checkpoint = Checkpoint(runs / f"{run.name}.checkpoint", identity, options.checkpoint_seconds)
+    finished = runs / f"{run.name}.json"
     with exclusive(options.out / ".locks" / f"{run.name}.lock") if ranks.writes else nullcontext():
         if not options.overwrite and finished.exists() and not checkpoint.newer_than(finished):
-            record = read_record(finished)
-            check_identity(finished, {key: record.get(key) for key in identity}, identity)
-            if ranks.writes:
-                checkpoint.remove()  # a kill may have come between the record and this
+            record = _read(finished, checkpoint, ranks)
             callbacks.on_finished(finished)
             return record
         start = _banks(network)
-        trainer = Trainer(network, task, recipe, run.seed, ranks)
+        trainer = Trainer(network, case.task, recipe, seed, ranks)
         _resume(trainer, checkpoint, options)
         ranks.wait()  # every process has looked at the files before the first one changes them
         if not ranks.writes:
@@ -70,7 +62,7 @@ def execute(
             return _record(run, trainer, test, start)
         if options.overwrite:
             checkpoint.remove()
-        with JsonLines(stem.parent / f"{run.name}.jsonl") as lines:
+        with JsonLines(runs / f"{run.name}.jsonl") as lines:
             for epoch in trainer.history:  # that of the checkpoint; a killed process may have written more
                 lines.write({"run": run.name, **epoch})
             _train(trainer, callbacks, lines, checkpoint)
@@ -78,6 +70,15 @@ def execute(
         write_atomic(finished, json.dumps(record, indent=1, allow_nan=False) + "\n")
         checkpoint.remove()
         return record
+
+
+def _read(finished: Path, checkpoint: Checkpoint, ranks: Ranks) -> Record:
+    """Read the record of the run to which `checkpoint` belongs."""
+    record = read_record(finished)
+    check_identity(finished, {key: record.get(key) for key in checkpoint.identity}, checkpoint.identity)
+    if ranks.writes:
+        checkpoint.remove()  # a kill may have come between the record and this
+    return record
 
 
 def _resume(trainer: Trainer, checkpoint: Checkpoint, options: Options) -> None:
