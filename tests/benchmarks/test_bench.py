@@ -63,6 +63,7 @@ def test_all_parts(bench, tmp_path, capsys):
     assert "| 48 | 4 | db6 |" in text
 
 
+@pytest.mark.slow
 def test_forced_backend_and_one_layer(bench, tmp_path, capsys):
     assert bench("--backend", "reference", "--layers", "db2", "--passes", "training", "--dtype", "float64") == 0
     results = json.loads((tmp_path / "out" / "results.json").read_text())

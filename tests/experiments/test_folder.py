@@ -201,7 +201,9 @@ def test_damaged_checkpoint_is_named(
 
 
 @pytest.mark.usefixtures("small")
-@pytest.mark.parametrize("content", ["[]", "{}", '{"run": "x"}'])
+@pytest.mark.parametrize(
+    "content", ["[]", *(pytest.param(text, marks=pytest.mark.slow) for text in ("{}", '{"run": "x"}'))]
+)
 def test_record_of_something_else_is_named(
     content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
