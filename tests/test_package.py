@@ -40,6 +40,7 @@ LAYERS = [
     "nn",
     "regularize",
     "plotting",
+    "_output",
     "_command_line",
     "benchmarks",
     "experiments",

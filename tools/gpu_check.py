@@ -1,4 +1,4 @@
-"""Everything about the Triton kernels that needs a GPU: the tests on it, the measurements, the targets. Minutes.
+"""Run all checks of the Triton kernels that need a GPU: tests, measurements, targets. Takes minutes.
 
     pip install -e ".[dev]" && python tools/gpu_check.py [--out results/gpu]
 
@@ -19,7 +19,7 @@ LAYERS = "fastfood,haar,db6"
 
 
 class Target(NamedTuple):
-    """What is asked of the layers in one pass and precision at some sizes."""
+    """A requirement on the layers in one pass and precision at some sizes."""
 
     what: str
     step: str
@@ -43,7 +43,7 @@ TARGETS = (
 
 
 def judge(records: list[Record]) -> Iterator[tuple[Target, Record, float]]:
-    """Each target with every record that it speaks of, and what was measured."""
+    """Yield each target with every record that it applies to, and the measured value."""
     for target in TARGETS:
         for record in records:
             place = (record["step"], record["precision"], record["batch"])
@@ -83,7 +83,7 @@ def main() -> int:
     failed = run("pytest", "-q", "-m", "gpu", "tests/kernels")
     settings = ["--device", "cuda", "--layers", LAYERS, "--sizes", options.sizes, "--batch", f"64,{BATCH}"]
     extras = ["--transforms", "--memory", "--seconds", options.seconds, "--out", str(options.out)]
-    if run("learnable_wavelets.cli", "bench", *settings, *extras):
+    if run("tools.bench", *settings, *extras):
         return 1
     results = json.loads((ROOT / options.out / "results.json").read_text(encoding="utf-8"))
     text = f"{torch.cuda.get_device_name()}, torch {torch.__version__}, batch {BATCH}\n\n{table(results['layers'])}\n"

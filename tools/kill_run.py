@@ -1,9 +1,9 @@
-"""Kill a run of `learnable-wavelets reproduce` at random moments, again and again, and compare it with one left alone.
+"""Kill a run of `learnable-wavelets reproduce` at random moments, many times, and compare it with an undisturbed one.
 
     python tools/kill_run.py --kills 20 --folder FOLDER -- mnist --data sample --epochs 20 --threads 1
 
 Both runs get `--resume --checkpoint-seconds 0.2`; the killed one is started again after every SIGKILL until it has had
-enough of them, then it may finish. What it leaves must equal what the undisturbed run leaves: metrics, every epoch,
+enough of them, then it may finish. Its files must equal those of the undisturbed run: metrics, every epoch,
 the digest of the network's state, everything but the seconds. Exit status 1 if not.
 
 A kill comes at a moment drawn between the start of the process and `--window` seconds after its first sign of life (a
@@ -24,14 +24,14 @@ PATIENCE = 120.0  # seconds to wait for a checkpoint
 
 
 def untimed(value: Any) -> Any:
-    """A record without what two runs never share."""
+    """Drop the seconds from a record, which differ between runs."""
     if isinstance(value, dict):
         return {key: untimed(item) for key, item in value.items() if key != "seconds"}
     return [untimed(item) for item in value] if isinstance(value, list) else value
 
 
 def results(folder: Path) -> dict[str, Any]:
-    """Records and JSON lines of all runs in `folder`, by name."""
+    """Read records and JSON lines of all runs in `folder`, by name."""
     found = {path.name: untimed(json.loads(path.read_text())) for path in folder.glob("runs/*.json")}
     for path in folder.glob("runs/*.jsonl"):
         found[path.name] = [untimed(json.loads(line)) for line in path.read_text().splitlines()]
@@ -52,7 +52,7 @@ def newest_checkpoint(folder: Path) -> float:
 
 
 def kill_once(folder: Path, words: list[str], options: argparse.Namespace, chance: random.Random) -> bool:
-    """Start, and kill at a random moment; false if the run finished before."""
+    """Start, and kill at a random moment; return False if the run finished before."""
     process = start(folder, words, options.checkpoint_seconds)
     began = time.time()
     if chance.random() < options.early:  # while Python, torch or the data are loaded, or a checkpoint is read

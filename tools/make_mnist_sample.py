@@ -8,7 +8,7 @@ an odd step, because the training images with even and with odd numbers differ t
 No class was balanced by hand.
 
 The result is four IDX files, one after the other, compressed with xz. Its checksum, printed at the end, belongs into
-`_data.py`.
+`experiments/tasks/_mnist.py`.
 """
 
 import argparse
@@ -19,22 +19,22 @@ from pathlib import Path
 
 import numpy as np
 
-from learnable_wavelets.experiments import _data
+from learnable_wavelets.experiments.tasks import _files, _mnist
 
 EVERY = {"train": 7, "t10k": 5}
-TARGET = Path(__file__).parents[1] / "src/learnable_wavelets/experiments/data" / _data.SAMPLE_NAME
+TARGET = Path(__file__).parents[1] / "src/learnable_wavelets/experiments/data" / _mnist.SAMPLE_NAME
 
 
 def idx(array: np.ndarray) -> bytes:
-    """`array` (uint8) as the bytes of an IDX file."""
+    """Format `array` (uint8) as an IDX file."""
     return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
 
 
 def sample(folder: Path) -> bytes:
-    """The sample's uncompressed bytes, from the full set in `folder`."""
+    """Make the sample's uncompressed bytes from the full set in `folder`."""
     parts = []
-    for name, digest in _data.SHA256.items():
-        array, _ = _data.parse_idx(_data.read_gz(folder / f"{name}.gz", digest))
+    for name, content in _mnist.FILES.items():
+        array, _ = _mnist.parse_idx(_files.read_gz(folder / f"{name}.gz", content))
         parts.append(idx(array[:: EVERY[name.split("-")[0]]]))
     return b"".join(parts)
 

@@ -1,10 +1,10 @@
-"""Make `docs/experiments.md` and the table of `docs/mnist.md` from the runs in `docs/results`; take new runs in.
+"""Make `docs/experiments.md` and the table of `docs/mnist.md` from the runs in `docs/results`; add new runs.
 
     python tools/make_results_page.py                     # the page, from what is committed
     python tools/make_results_page.py --add results/mnist  # first copy the finished runs of a results folder
 
 `docs/results/NAME.json` holds the runs of experiment NAME, `docs/results/published.json` the figures of the paper's
-logs and the rows that each table is to have. A row without a run says so.
+logs and the rows of each table. A row without a run says so.
 """
 
 import argparse
@@ -12,17 +12,17 @@ import json
 from pathlib import Path
 from typing import Any
 
-from learnable_wavelets.experiments import _results
+from learnable_wavelets import _output
+from learnable_wavelets.experiments.engine import GROUP, Record, read_runs
+from learnable_wavelets.experiments.report import METRICS, markdown, show, summarise
 
 DOCS = Path(__file__).parents[1] / "docs"
 RESULTS = DOCS / "results"
-Record = dict[str, Any]
 
 HEAD = """# Experiments
 
-The paper's experiments, and one more, each by one command; every layer beside a dense one, beside *the same network
-with the layer removed* and beside *a diagonal in its place*. A compressed layer shows something only where it beats
-both.
+The paper's experiments, and one more, each by one command; every layer beside a dense one and beside two controls: *no
+layer* (`removed`) and *a diagonal* in its place. A compressed layer shows something only where it beats both.
 
 ```sh
 pip install ".[experiments]"  # from a checkout
@@ -30,26 +30,27 @@ learnable-wavelets reproduce all  # short runs on data in the package
 learnable-wavelets reproduce adding --layer all --preset paper --seeds 3 --resume
 ```
 
-*Published* are the last figures in the logs of the authors' runs; the network behind them has
-[a fault](differences.md#the-wavelet-layer). *paper* is the published recipe with a right layer, *ours* another recipe
-at the same number of parameters. Figures are those of the test set after the last epoch, mean ± sample standard
-deviation over the seeds; where a validation split chose an epoch, the first figure of that epoch stands beside it.
-Seconds: those of the median epoch, times the epochs, on one of two cores, the other of which did other work.
-*Not measured* means that the run has not been made yet. [Options](api/cli.md), [MNIST in detail](mnist.md).
+*Published* are the last figures in the logs of the authors' runs, with the
+[published slicing](differences.md#the-wavelet-layer), which drops coefficients. *paper* is the published recipe with
+corrected slicing, *ours* another recipe at the same number of parameters. Figures are those of the test set after the
+last epoch, mean ± sample standard deviation over the seeds; where a validation split chose an epoch, the first figure
+of that epoch stands beside it. Seconds: those of the median epoch, times the epochs, on one of two cores, the other of
+which did other work. *Not measured*: the run has not been made yet.
+[Options](api/cli.md), [MNIST in detail](mnist.md).
 
 This page is made by `tools/make_results_page.py` from the records in `docs/results`.
 """
 
 
 def runs(name: str) -> list[Record]:
-    """The committed runs of an experiment."""
+    """Read the committed runs of an experiment."""
     path = RESULTS / f"{name}.json"
-    return _results.read_list(path) if path.exists() else []
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
 
 
 def add(folder: Path) -> None:
-    """Copy the finished runs of a results folder into `docs/results`; another of the same row and seed is replaced."""
-    new = _results.read_runs(folder)
+    """Copy the finished runs of a results folder into `docs/results`; a run of the same row and seed is replaced."""
+    new = read_runs(folder)
     for name in sorted({run["experiment"] for run in new}):
         kept = {_identity(run): run for run in runs(name)}
         kept |= {_identity(run): run for run in new if run["experiment"] == name}
@@ -60,23 +61,32 @@ def add(folder: Path) -> None:
 
 
 def _identity(run: Record) -> tuple[Any, ...]:
-    """What only one run of a table may have; its name has changed with the program."""
-    return tuple(run[key] for key in (*_results.GROUP, "seed"))
+    """Return the key of a run in its table; names of runs differ between versions."""
+    return tuple(run[key] for key in (*GROUP, "seed"))
 
 
 def published_row(row: Record, metrics: list[str]) -> list[str]:
-    figures = [f"{row[metric]:{_results.METRICS[metric].format}}" for metric in metrics]
+    figures = [f"{row[metric]:{METRICS[metric].format}}" for metric in metrics]
     return [row["model"], "published", f"{row['parameters']:,}", *figures, "", "", "", ""]
 
 
 def measured_row(row: Record, metrics: list[str]) -> list[str]:
     title = f"{row['layer']} ({row['settings']})" if row["settings"] else row["layer"]
-    figures = [_results.show(row["last"][metric], _results.METRICS[metric].format) for metric in metrics]
+    figures = [show(row["last"][metric], METRICS[metric].format) for metric in metrics]
     chosen = row["chosen"].get(metrics[0])
-    words = "" if chosen is None else _results.show(chosen, _results.METRICS[metrics[0]].format)
+    at_chosen = "" if chosen is None else show(chosen, METRICS[metrics[0]].format)
     length = f"{row['epochs']}" + ("" if row["data"] in ("full", "sotu", "synthetic") else f", {row['data']}")
-    seconds = _results.show({**row["seconds"], "std": None}, ",.0f")
-    return [title, row["protocol"], f"{row['parameters']:,}", *figures, words, length, str(len(row["seeds"])), seconds]
+    seconds = show({**row["seconds"], "std": None}, ",.0f")
+    return [
+        title,
+        row["protocol"],
+        f"{row['parameters']:,}",
+        *figures,
+        at_chosen,
+        length,
+        str(len(row["seeds"])),
+        seconds,
+    ]
 
 
 def missing_row(layer: str, protocol: str, metrics: list[str]) -> list[str]:
@@ -84,19 +94,19 @@ def missing_row(layer: str, protocol: str, metrics: list[str]) -> list[str]:
 
 
 def section(name: str, family: Record) -> str:
-    """One experiment."""
+    """Format one experiment."""
     metrics = family["metrics"]
-    rows = _results.summarise(runs(name))
-    titles = ["layer", "protocol", "parameters", *(_results.METRICS[metric].title for metric in metrics)]
-    lines = [[*titles, "at chosen epoch", "epochs", "seeds", "seconds"]]
-    lines.append(["---", "---", *["--:"] * (len(lines[0]) - 2)])
-    lines += [published_row(row, metrics) for row in family["rows"]]
+    rows = summarise(runs(name))
+    titles = ["layer", "protocol", "parameters", *(METRICS[metric].title for metric in metrics)]
+    lines = [published_row(row, metrics) for row in family["rows"]]
     for protocol in family["protocols"]:
         for layer in family["layers"]:
             found = [row for row in rows if (row["layer"], row["protocol"]) == (layer, protocol)]
             lines += [measured_row(row, metrics) for row in found] or [missing_row(layer, protocol, metrics)]
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"## {family['title']}\n\n`learnable-wavelets reproduce {name}`\n\n{table}\n\n{family['note']}\n"
+    table = _output.Table(
+        [*titles, "at chosen epoch", "epochs", "seeds", "seconds"], lines, note=family["note"], left=1
+    )
+    return f"## {family['title']}\n\n`learnable-wavelets reproduce {name}`\n\n{_output.markdown(table)}"
 
 
 def page() -> str:
@@ -105,10 +115,10 @@ def page() -> str:
 
 
 def mnist_table() -> str:
-    """The paper's protocol on MNIST, for the page that tells the whole of it."""
+    """Make the table of the paper's protocol on MNIST, for the page about it."""
     layers = json.loads((RESULTS / "published.json").read_text(encoding="utf-8"))["mnist"]["layers"]
-    rows = _results.summarise(run for run in runs("mnist") if run["protocol"] == "paper")
-    return _results.markdown(sorted(rows, key=lambda row: layers.index(row["layer"])))
+    rows = summarise(run for run in runs("mnist") if run["protocol"] == "paper")
+    return markdown(sorted(rows, key=lambda row: layers.index(row["layer"])))
 
 
 if __name__ == "__main__":

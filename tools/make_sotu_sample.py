@@ -4,7 +4,7 @@
 
 The rule: of each split, in file order, the first 4,000 characters of every speech, cut at the last space among them.
 The result is the three texts with a zero character between, compressed with xz. Its checksum, printed at the end,
-belongs into `_text.py`.
+belongs into `experiments/tasks/_text.py`.
 """
 
 import argparse
@@ -12,17 +12,17 @@ import hashlib
 import lzma
 from pathlib import Path
 
-from learnable_wavelets.experiments import _data, _text
+from learnable_wavelets.experiments.tasks import _files, _text
 
 KEPT = 4_000
 TARGET = Path(__file__).parents[1] / "src/learnable_wavelets/experiments/data" / _text.SAMPLE_NAME
 
 
 def sample(folder: Path) -> str:
-    """The three shortened texts in one."""
+    """Join the three shortened texts."""
     parts = []
-    for name, digest in _text.SOTU_SHA256.items():
-        speeches = _data.read_gz(folder / f"{name}.txt.gz", digest).decode().splitlines()
+    for name, content in _text.FILES.items():
+        speeches = _files.read_gz(folder / f"{name}.txt.gz", content).decode().splitlines()
         parts.append("".join(f"{speech[:KEPT].rsplit(' ', 1)[0]}\n" for speech in speeches))
     return _text.SEPARATOR.join(parts)
 

@@ -1,4 +1,4 @@
-"""What the compiler makes of the Triton kernels for a GPU that need not be there: registers, spills, shared memory.
+"""Report registers, spills and shared memory of the compiled Triton kernels; no GPU is needed.
 
     python tools/triton_report.py                 # a table of both layers
     python tools/triton_report.py --check         # only: does every kernel compile, in every variant and dtype?
@@ -49,27 +49,27 @@ class Absent:
 @contextmanager
 def compiled_only(arch: int = 90, multiprocessors: int = 132) -> Iterator[list[tuple[str, Any, float]]]:
     """Within the block, launches compile: the list gets name, compiled kernel and seconds. Results are left unset."""
-    made: list[tuple[str, Any, float]] = []
+    launches: list[tuple[str, Any, float]] = []
     run, count, driver = JITFunction.run, _tiles.multiprocessors, triton.runtime.driver
     before = driver._active
 
     def compile_it(self: Any, *args: Any, **kwargs: Any) -> Any:
         start = time.perf_counter()
         kernel = run(self, *args, **{**kwargs, "warmup": True})
-        made.append((self.fn.__name__, kernel, time.perf_counter() - start))
+        launches.append((self.fn.__name__, kernel, time.perf_counter() - start))
         return kernel
 
     driver.set_active(Absent(arch))
     JITFunction.run, _tiles.multiprocessors = compile_it, lambda device: multiprocessors
     try:
-        yield made
+        yield launches
     finally:
         JITFunction.run, _tiles.multiprocessors = run, count
         driver._active = before
 
 
 def usage(kernel: Any) -> dict[str, int]:
-    """Registers and bytes of spilled registers of a thread, bytes of shared memory, barriers, shuffles."""
+    """Return registers and bytes of spilled registers of a thread, bytes of shared memory, barriers, shuffles."""
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
         file.write(kernel.asm["cubin"])
         file.flush()
@@ -87,7 +87,7 @@ def usage(kernel: Any) -> dict[str, int]:
 
 
 def compile_layer(layout: Layout, wavelet: str | None, level: int, dtype: torch.dtype, rows: int = 8192) -> None:
-    """The operators of a layer, forward and backward."""
+    """Call the operators of a layer, forward and backward."""
     real = torch.float64 if dtype == torch.float64 else torch.float32
     bank = [None] * 4 if wavelet is None else list(lw.FilterBank.from_wavelet(wavelet, dtype=real))
     x, grad = (torch.empty(rows, size, dtype=dtype) for size in (layout.in_features, layout.out_features))
@@ -110,9 +110,9 @@ def compile_transforms(n: int, wavelet: str, level: int, dtype: torch.dtype) -> 
 
 
 def check(arch: int) -> int:
-    """Every kernel in its variants; the number of compilations."""
+    """Compile every kernel in its variants; return the number of compilations."""
     square = Layout(48, 48, 48, 1, False, True)
-    with compiled_only(arch) as made:
+    with compiled_only(arch) as launches:
         for dtype in (torch.float32, torch.bfloat16, torch.float16, torch.float64):
             kernels.fwht(torch.empty(64, 256, dtype=dtype), 1.0)
             kernels.fwht(torch.empty(2, 1 << 15, dtype=dtype), 1.0)  # in passes
@@ -128,7 +128,7 @@ def check(arch: int) -> int:
         for dtype in (torch.float32, torch.float64):
             compile_transforms(48, "db2", 2, dtype)
             compile_transforms(1 << 15, "haar", 1, dtype)  # in passes
-    return len(made)
+    return len(launches)
 
 
 def main() -> None:
@@ -148,9 +148,9 @@ def main() -> None:
     for name in options.wavelets.split(","):
         for n in map(int, options.sizes.split(",")):
             for dtype in (torch.float32, torch.bfloat16):
-                with compiled_only(options.arch) as made:
+                with compiled_only(options.arch) as launches:
                     compile_layer(Layout(n, n, n, 1, False, True), None if name == "hadamard" else name, 6, dtype)
-                for kernel, code, seconds in made:
+                for kernel, code, seconds in launches:
                     row = (kernel, name, n, str(dtype)[6:], code.metadata.num_warps, *usage(code).values())
                     print("|", " | ".join(map(str, row)), f"| {seconds:.1f} |", flush=True)
 

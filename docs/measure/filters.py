@@ -1,4 +1,4 @@
-"""What the three filter parametrisations cost and how far they drift: `python docs/measure/filters.py cost|drift`.
+"""Measure cost and drift of the three filter parametrisations: `python docs/measure/filters.py cost|drift`.
 
 `cost`: parameters, and the processor time of `filter.filter_bank`, with its backward pass, and of `regularizer()`.
 `drift`: trains a small network on the MNIST sample inside the package, once for each parametrisation and three seeds.
@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import learnable_wavelets as lw
-from learnable_wavelets.experiments._data import load_mnist
+from learnable_wavelets.experiments.tasks import load_mnist
 
 KINDS = {
     "learnable": lw.LearnableWaveletFilter,
@@ -98,7 +98,7 @@ def measure(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> lis
 
 
 def drift() -> None:
-    """Train and print what is left of the wavelet."""
+    """Train and print the properties of the learned banks."""
     torch.set_num_threads(1)
     data = load_mnist("sample")
     mean, std = 0.1307, 0.3081

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import learnable_wavelets as lw
-from learnable_wavelets.experiments._data import load_mnist
+from learnable_wavelets.experiments.tasks import load_mnist
 
 EPOCHS, BATCH = 2, 64
 

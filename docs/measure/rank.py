@@ -20,13 +20,13 @@ CASES = (  # width, wavelet, levels of the zero-padded transform
 
 
 def bank(name: str) -> lw.FilterBank:
-    """The float64 bank of a PyWavelets name, or the paper's Haar filter between zeros."""
+    """Make the float64 bank of a PyWavelets name, or the paper's Haar filter between zeros."""
     start = lw.FilterBank.from_wavelet("haar" if name == HAAR6 else name, dtype=torch.float64)
     return start.pad(6) if name == HAAR6 else start
 
 
 def singular_values(n: int, wavelet: str, level: int, mode: str, seed: int) -> tuple[int, torch.Tensor]:
-    """Number of wavelet coefficients and the singular values of `W^-1 P W`."""
+    """Return the number of wavelet coefficients and the singular values of `W^-1 P W`."""
     torch.manual_seed(seed)
     layer = lw.WaveletLinear(n, n, bias=False, wavelet=bank(wavelet), level=level, mode=mode, dtype=torch.float64)
     with torch.no_grad():
@@ -36,7 +36,7 @@ def singular_values(n: int, wavelet: str, level: int, mode: str, seed: int) -> t
 
 
 def depth(n: int, level: int) -> int:
-    """The most levels up to `level` that `periodization` can take without padding the width."""
+    """Return the most levels, up to `level` that `periodization` can take without padding the width."""
     while n % 2**level:
         level -= 1
     return level

@@ -1,4 +1,4 @@
-"""The tables of "How long a filter": `error` (full MNIST, a few minutes) or `time`.
+"""Print the tables of "How long a filter": `error` (full MNIST, a few minutes) or `time`.
 
 `error` needs the full set in a folder that the environment variable `LEARNABLE_WAVELETS_DATA` names. One thread.
 """
@@ -11,12 +11,10 @@ import torch
 from torch import nn
 
 import learnable_wavelets as lw
-from learnable_wavelets.experiments import _random
-from learnable_wavelets.experiments._data import load_mnist
-from learnable_wavelets.experiments._images import Images, as_vectors
-from learnable_wavelets.experiments._networks import Perceptron
-from learnable_wavelets.experiments._recipe import Recipe
-from learnable_wavelets.experiments._trainer import Trainer
+from learnable_wavelets.experiments.engine import Trainer
+from learnable_wavelets.experiments.models import Perceptron
+from learnable_wavelets.experiments.spec import Recipe
+from learnable_wavelets.experiments.tasks import Images, as_vectors, load_mnist
 
 N, BATCH, EPOCHS, SEED = 1024, 128, 20, 1000
 STARTS = [
@@ -33,7 +31,7 @@ def error():
     task = Images(load_mnist("full"), as_vectors, BATCH, 5000, torch.device("cpu"))
     print("| taps | start, levels | validation error, % | seconds |\n|--:|---|--:|--:|")
     for start, taps, level in STARTS:
-        _random.seed_global("init", SEED, 0, torch.device("cpu"))
+        torch.manual_seed(SEED)
         layer = wavelet_layer(start, taps, level)
         recipe = Recipe(EPOCHS, task.interval, BATCH, "adamw", 1e-2, "one-cycle", weight_decay=0.01)
         trainer = Trainer(Perceptron([layer], N, 10), task, recipe, SEED)
@@ -50,7 +48,7 @@ def step(layer, x):
 
 
 def timing():
-    """Ratios within each round, so that other work on the machine cancels."""
+    """Print ratios within each round, so that other work on the machine cancels."""
     dense, x = nn.Linear(N, N), torch.randn(BATCH, N, requires_grad=True)
     print("| taps | start, levels | nn.Linear / it, training step |\n|--:|---|--:|")
     for start, taps, level in STARTS:

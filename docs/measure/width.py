@@ -1,6 +1,6 @@
-"""What padding widths to a multiple of 4 or of 16 does to accuracy and rank: `python docs/measure/width.py`.
+"""Compare padding of widths to a multiple of 4 or of 16, by accuracy and rank: `python docs/measure/width.py`.
 
-Prints two Markdown tables for `docs/theory.md`, of some minutes on one core. Accuracy: the MNIST sample inside the
+Prints two Markdown tables for `docs/theory.md`, in some minutes on one core. Accuracy: the MNIST sample inside the
 package, pixels as they are, Adam with rate 0.001, batch 64, 5 epochs, `cross entropy + wavelet_regularizer`. Rank:
 float64, orthogonal banks at random angles, the layer as it starts.
 """
@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import learnable_wavelets as lw
-from learnable_wavelets.experiments._data import load_mnist
+from learnable_wavelets.experiments.tasks import load_mnist
 from learnable_wavelets.nn import _linear
 
 MULTIPLES, EPOCHS, BATCH, RATE = (4, 16), 5, 64, 1e-3
@@ -28,7 +28,7 @@ def hidden(n_in: int, n_out: int) -> Callable[[], nn.Module]:
 
 
 def first(n: int) -> Callable[[], nn.Module]:
-    """The layer from the pixels to n, dense to 10."""
+    """Build the layer from the pixels to n, dense to 10."""
     return lambda: nn.Sequential(lw.WaveletLinear(784, n), nn.ReLU(), nn.Linear(n, 10))
 
 

@@ -1,78 +1,121 @@
-"""What the commands share: words into values, faults of one line, files that are never half written."""
+"""Options as fields of a dataclass, and the parsing of their values."""
 
-import os
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+import argparse
+import dataclasses
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NoReturn
 
 import torch
-import typer
+
+from ._checks import check_choice
 
 MOST_SEEDS = 1_000_000
 
 
-@contextmanager
-def one_line_errors() -> Iterator[None]:
-    """Turn faults of the user's input or machine into one line and exit status 2."""
-    try:
-        yield
-    except (ValueError, TypeError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from error
+class Parser(argparse.ArgumentParser):
+    """A parser that knows only what was given, and reports an error as one line."""
+
+    def __init__(self, **keywords: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, "argument_default": argparse.SUPPRESS, **keywords})
+
+    def error(self, message: str) -> NoReturn:
+        """Raise the error that `cli.main` prints."""
+        raise ValueError(message)
 
 
-def parse_choice(name: str, value: str, choices: Collection[str]) -> str:
-    """`value`, if it is one of `choices`."""
-    if value not in choices:
-        raise ValueError(f"`{name}` must be one of {', '.join(choices)}, got {value!r}")
-    return value
+def option(default: Any, help: str, **keywords: Any) -> Any:
+    """Declare a field of an options record: its default, its help, and further keywords of `add_argument`.
+
+    The keyword `parse`, a function of name and value, is for `parse_options`.
+    """
+    return dataclasses.field(default=default, metadata={"help": help, **keywords})
 
 
-def parse_names(name: str, words: list[str], choices: Collection[str]) -> tuple[str, ...]:
-    """Names from repeated, comma-separated options, each once, in the order given; `all` is every choice."""
-    names = [part.strip() for word in words for part in word.split(",")]
+def flag(help: str) -> Any:
+    """Declare an option that is on or off."""
+    return option(False, help, action=argparse.BooleanOptionalAction)
+
+
+def add_options(
+    parser: argparse.ArgumentParser,
+    record: type,
+    names: Collection[str] | None = None,
+    texts: Mapping[str, str] | None = None,
+    defaults: Mapping[str, Any] | None = None,
+) -> None:
+    """Add the fields of `record`, or those in `names`; `texts` fills in the help, `defaults` is only shown."""
+    for field in dataclasses.fields(record):
+        if field.metadata and (names is None or field.name in names):
+            keywords = {key: value for key, value in field.metadata.items() if key != "parse"}
+            default = (defaults or {}).get(field.name, field.default)
+            if isinstance(default, tuple):
+                default = ",".join(map(str, default))
+            known = default not in (None, False, "", dataclasses.MISSING)
+            keywords["help"] = keywords["help"].format(**texts or {}) + (f" [{default}]" if known else "")
+            parser.add_argument(f"--{field.name.replace('_', '-')}", **keywords)
+
+
+def parse_options(record: type, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Parse the values that need it.
+
+    Raises:
+        ValueError: a value is not allowed; the message names the option.
+    """
+    parsers = {field.name: field.metadata.get("parse") for field in dataclasses.fields(record)}
+    return {name: parse(name, value) if (parse := parsers[name]) else value for name, value in given.items()}
+
+
+def one_of(*choices: str) -> Callable[[str, str], str]:
+    """Parse one of `choices`."""
+    return lambda name, value: check_choice(name, value, choices)
+
+
+def at_least(kind: type, least: float) -> Callable[[str], Any]:
+    """Convert to `kind`, for argparse, and refuse less than `least`."""
+
+    def convert(text: str) -> Any:
+        value = kind(text)
+        if not value >= least:
+            raise argparse.ArgumentTypeError(f"must be at least {least}, got {text}")
+        return value
+
+    convert.__name__ = kind.__name__  # argparse names it where the text is no number
+    return convert
+
+
+def parse_names(name: str, texts: list[str], choices: Collection[str]) -> tuple[str, ...]:
+    """Parse names from repeated, comma-separated options, each once, in the order given; `all` is every choice."""
+    names = [part.strip() for text in texts for part in text.split(",")]
     for part in names:
-        parse_choice(name, part, (*choices, "all"))
+        check_choice(name, part, (*choices, "all"))
     return tuple(choices) if "all" in names else tuple(dict.fromkeys(names))
 
 
-def parse_seeds(text: str) -> tuple[int, ...]:
-    """Seeds from a count (`"3"`: 0, 1, 2) or a list (`"4,7"`; `"7,"` for one)."""
-    words = text.removesuffix(",").split(",")
-    if not all(word.strip().isdecimal() for word in words) or text == "0":
-        raise ValueError(f"`seeds` must be a count of at least 1 or a list such as 0,1,2 (`0,` for one), got {text!r}")
-    numbers = [int(word) for word in words]
-    largest = MOST_SEEDS if "," not in text else 2**63 - 1  # what torch and NumPy take
+def parse_seeds(name: str, text: str) -> tuple[int, ...]:
+    """Parse a count (`"3"`: 0, 1, 2) or a list (`"4,7"`; `"7,"` for one)."""
+    parts = text.removesuffix(",").split(",")
+    if not all(part.strip().isdecimal() for part in parts) or text == "0":
+        raise ValueError(f"`{name}` must be a count of at least 1 or a list such as 0,1,2 (`0,` for one), got {text!r}")
+    numbers = [int(part) for part in parts]
+    largest = MOST_SEEDS if "," not in text else 2**63 - 1  # the limit of torch and NumPy
     if max(numbers) > largest:
-        raise ValueError(f"`seeds` must be at most {largest:,}, got {text}")
+        raise ValueError(f"`{name}` must be at most {largest:,}, got {text}")
     return tuple(dict.fromkeys(numbers)) if "," in text else tuple(range(numbers[0]))
 
 
-def parse_counts(name: str, text: str) -> tuple[int, ...]:
-    """Positive numbers with commas, each once.
-
-    Raises:
-        ValueError: anything else.
-    """
-    words = [word.strip() for word in text.split(",")]
-    if not all(word.isdecimal() and int(word) > 0 for word in words):
-        raise ValueError(f"`{name}` must be numbers of at least 1, such as 1,3; got {text!r}")
-    return tuple(dict.fromkeys(int(word) for word in words))
+def parse_counts(name: str, text: str, least: int = 1) -> tuple[int, ...]:
+    """Parse whole numbers with commas, each once."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and int(part) >= least for part in parts):
+        raise ValueError(f"`{name}` must be whole numbers of at least {least}, such as 1,3; got {text!r}")
+    return tuple(dict.fromkeys(map(int, parts)))
 
 
 def parse_device(text: str) -> torch.device:
-    """The device, tried once."""
+    """Parse a device and use it once."""
     try:
         device = torch.device(text)
         torch.zeros((), device=device).item()
     except (RuntimeError, AssertionError, NotImplementedError) as error:  # unknown, not in this build, or not usable
         raise ValueError(f"`device` must be usable here, got {text!r}: {str(error).splitlines()[0]}") from error
     return device
-
-
-def write_atomic(path: Path, text: str) -> None:
-    """Write `text` to `path` so that a reader sees the old file or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)

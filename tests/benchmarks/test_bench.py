@@ -1,4 +1,4 @@
-"""The command from end to end with tiny sizes, its memory counts and its peers."""
+"""The commands from end to end with tiny sizes, the memory counts and the peers."""
 
 import json
 import sys
@@ -6,29 +6,33 @@ from types import ModuleType
 
 import pytest
 import torch
+from tools.bench import __main__ as maintainers
+from tools.bench import _peers, memory, scaling, transforms
 from torch import nn
 
 import learnable_wavelets as lw
 from learnable_wavelets import cli
-from learnable_wavelets.benchmarks import _device, _files, _layers, _measure, _memory, _peers, _scaling, _transforms
+from learnable_wavelets.benchmarks import _device, _files, _layers, _measure
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture
 def bench(monkeypatch, tmp_path):
-    """Exit status of `learnable-wavelets bench WORDS` with sizes that take no time."""
+    """Exit status of `learnable-wavelets bench WORDS`, or of the maintainers' command, with tiny sizes."""
     monkeypatch.setattr(_measure, "SLICE", 0.0)
     monkeypatch.setattr(_measure, "LEAST_ROUNDS", 2)
-    monkeypatch.setattr(_scaling, "SIZES", (16, 32))
-    monkeypatch.setattr(_scaling, "ELEMENTS", 64)
-    monkeypatch.setattr(_transforms, "FWHT_SIZES", (16,))
-    monkeypatch.setattr(_transforms, "FWHT_ELEMENTS", (64,))
-    monkeypatch.setattr(_transforms, "WAVEDEC_SHAPE", (2, 1024))
+    monkeypatch.setattr(scaling, "SIZES", (16, 32))
+    monkeypatch.setattr(scaling, "ELEMENTS", 64)
+    monkeypatch.setattr(transforms, "FWHT_SIZES", (16,))
+    monkeypatch.setattr(transforms, "FWHT_ELEMENTS", (64,))
+    monkeypatch.setattr(transforms, "WAVEDEC_SHAPE", (2, 1024))
 
-    def run(*words):
+    def run(*words, extended=False):
         sizes = ["--sizes", "16,48", "--batch", "4", "--seconds", "0", "--out", str(tmp_path / "out")]
         monkeypatch.setattr(sys, "argv", ["learnable-wavelets", "bench", *sizes, *words])
+        if extended:
+            return cli.run(lambda: maintainers.main(sys.argv[2:]))
         with pytest.raises(SystemExit) as caught:
             cli.main()
         return caught.value.code or 0
@@ -36,8 +40,9 @@ def bench(monkeypatch, tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_all_parts(bench, tmp_path, capsys):
-    assert bench("--transforms", "--memory", "--scaling") == 0
+    assert bench("--transforms", "--memory", "--scaling", extended=True) == 0
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     points = {(r["step"], r["precision"], r["n"], r["batch"], r["layer"]) for r in results["layers"]}
     assert len(points) == len(results["layers"]) == 2 * 2 * 5
@@ -58,6 +63,7 @@ def test_all_parts(bench, tmp_path, capsys):
     assert "| 48 | 4 | db6 |" in text
 
 
+@pytest.mark.slow
 def test_forced_backend_and_one_layer(bench, tmp_path, capsys):
     assert bench("--backend", "reference", "--layers", "db2", "--passes", "training", "--dtype", "float64") == 0
     results = json.loads((tmp_path / "out" / "results.json").read_text())
@@ -76,17 +82,18 @@ def test_forced_backend_and_one_layer(bench, tmp_path, capsys):
             "`layers` must be fastfood or names of discrete pywt wavelets such as haar, got 'dense'",
         ),
         (["--layers", "mexh"], "got 'mexh'"),
-        (["--sizes", "1"], "`sizes` must be whole numbers of at least 2, such as 256,1024, got '1'"),
+        (["--sizes", "1"], "`sizes` must be whole numbers of at least 2, such as 1,3; got '1'"),
         (["--sizes", "16,x"], "got '16,x'"),
         (["--batch", "0"], "`batch` must be whole numbers of at least 1"),
         (["--batch", ""], "`batch` must be whole numbers"),
-        (["--passes", "backward"], "`passes` must be one of forward, training, all, got 'backward'"),
+        (["--passes", "backward"], "`passes` must be one of forward, training, all; got 'backward'"),
         (["--dtype", "int8"], "`dtype` must be one of float32, bfloat16"),
-        (["--dtype", "tf32"], "`dtype` must be one of float32, bfloat16, float16, float64, all, got 'tf32'"),
+        (["--dtype", "tf32"], "`dtype` must be one of float32, bfloat16, float16, float64, all; got 'tf32'"),
         (["--device", "toaster"], "`device` must be usable here, got 'toaster'"),
         (["--backend", "abacus"], "`backend` must be one of reference"),
         (["--seconds", "-1"], "--seconds"),
         (["--threads", "0"], "--threads"),
+        (["--memory"], "unrecognized arguments: --memory"),  # a part for maintainers
     ],
 )
 def test_bad_options_give_one_line(words, message, bench, tmp_path, capsys):
@@ -148,16 +155,16 @@ def test_forward_is_inference():
 
 def test_kept_bytes_are_those_of_the_input_for_a_dense_layer():
     x = torch.randn(8, 64)
-    assert _memory.kept_bytes(nn.Linear(64, 64), x) == 8 * 64 * 4
-    assert _memory.kept_bytes(nn.Sequential(nn.Linear(64, 32), nn.ReLU()), x) == 8 * (64 + 32) * 4
+    assert memory.kept_bytes(nn.Linear(64, 64), x) == 8 * 64 * 4
+    assert memory.kept_bytes(nn.Sequential(nn.Linear(64, 32), nn.ReLU()), x) == 8 * (64 + 32) * 4
 
 
 def test_peak_bytes():
     x = torch.randn(100, 100)
-    assert 80_000 <= _device.peak_bytes(lambda: (x.clone() + x).clone(), CPU) < 81_000
+    assert 80_000 <= memory.peak_bytes(lambda: (x.clone() + x).clone(), CPU) < 81_000
 
 
-def test_a_peer_that_is_missing_broken_or_different_is_told(monkeypatch):
+def test_a_peer_that_is_missing_broken_or_different_is_reported(monkeypatch):
     def peer(label, package, make):
         return _peers.Peer(label, package, "pywt", make, torch.as_tensor, "")
 
@@ -172,7 +179,7 @@ def test_a_peer_that_is_missing_broken_or_different_is_told(monkeypatch):
         peer("same", "PyWavelets", lambda module, x: lambda: lw.functional.fwht(x, normalized=False)),
     )
     monkeypatch.setattr(_peers, "FWHT", peers)
-    found = _transforms.run(_transforms.Case("fwht", 4, 16), CPU, lambda call, repeats: 0.1 * repeats, 0.0)
+    found = transforms.run(transforms.Case("fwht", 4, 16), CPU, lambda call, repeats: 0.1 * repeats, 0.0)
     status = {row["name"]: row["status"] for row in found}
     assert status.pop("scaled").startswith("differs from ours by 1.0e+00")
     assert status == {
@@ -181,13 +188,13 @@ def test_a_peer_that_is_missing_broken_or_different_is_told(monkeypatch):
     }  # fmt: skip
 
 
-def test_a_peer_that_cannot_be_imported_is_told(monkeypatch):
+def test_a_peer_that_cannot_be_imported_is_reported(monkeypatch):
     peer = _peers.Peer("x", "PyWavelets", "no_such_module", lambda module, x: x.clone, torch.as_tensor, "")
     assert "cannot be imported: No module named" in str(_peers.load(peer, CPU))
     assert isinstance(_peers.load(_peers.WAVEDEC[0], CPU), ModuleType)
 
 
-def test_peers_are_asked_only_on_their_device():
+def test_peers_are_imported_only_on_their_device():
     on = {peer.label: _peers.load(peer, CPU) for peer in _peers.FWHT}
     assert on["fast-hadamard-transform"] == "takes CUDA tensors only"
     where = torch.device("cuda")
@@ -195,7 +202,7 @@ def test_peers_are_asked_only_on_their_device():
     assert {peer.label: peer.only for peer in _peers.FWHT}["fht-cpu"] == "cpu"
 
 
-def test_what_is_compared_on_a_gpu():
+def test_precisions_on_a_gpu():
     assert _device.default_precisions(torch.device("cuda")) == ("float32", "tf32", "bfloat16")
     before = torch.get_float32_matmul_precision()
     for name, setting in (("float32", "highest"), ("tf32", "high")):
@@ -214,7 +221,7 @@ def test_what_is_compared_on_a_gpu():
         (["reference", "triton"], {"gpu": "G", "triton": "3.9"}, False),
     ],
 )
-def test_a_device_without_kernels_is_told(backends, machine, says):
+def test_a_device_without_kernels_is_reported(backends, machine, says):
     results = {"machine": machine, "versions": {"torch": "2"}, "settings": {"backend": None, "backends": backends}}
     assert ("No kernel is available here" in _files.about(results)) == says
     assert ("G; triton 3.9" in _files.about(results)) == (machine.get("triton") is not None)

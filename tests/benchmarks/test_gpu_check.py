@@ -40,6 +40,7 @@ def test_targets_are_judged_layer_by_layer(script):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is there")
 def test_without_a_gpu():
     done = subprocess.run([sys.executable, SCRIPT], capture_output=True, text=True)

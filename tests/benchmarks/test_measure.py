@@ -36,7 +36,7 @@ def test_a_slow_candidate_gets_the_least_number_of_rounds(clock):
     assert times == {"slow": [9.0] * _measure.LEAST_ROUNDS}
 
 
-def test_short_calls_are_repeated_after_an_untimed_one_and_told_per_call(clock):
+def test_short_calls_are_repeated_after_an_untimed_one_and_reported_per_call(clock):
     seconds = _measure.SLICE / 8
     times = _measure.measure({"a": lambda: ("a", seconds)}, clock, seconds=0.0)
     assert clock.log[2:] == [("a", 1), ("a", 8)] * _measure.LEAST_ROUNDS

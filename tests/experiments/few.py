@@ -4,12 +4,13 @@ import atexit
 from pathlib import Path
 
 from learnable_wavelets import cli
-from learnable_wavelets.experiments import _data, mnist
+from learnable_wavelets.experiments.paper import mnist
+from learnable_wavelets.experiments.tasks import Mnist, load_mnist
 
 
-def little() -> _data.Mnist:
+def little() -> Mnist:
     """Four batches for training, the last with an odd number of images."""
-    sample = _data.load_mnist("sample")
+    sample = load_mnist("sample")
     return sample._replace(
         train_images=sample.train_images[:231],
         train_labels=sample.train_labels[:231],

@@ -5,14 +5,13 @@ from typing import Any
 
 import pytest
 
-from learnable_wavelets import _command_line as _options
-from learnable_wavelets import cli
-from learnable_wavelets.experiments import _command, _layers, mnist
-from learnable_wavelets.experiments._all import EXPERIMENTS
-from learnable_wavelets.experiments._experiment import cases, parse
-from learnable_wavelets.experiments._images import Images, as_maps
-from learnable_wavelets.experiments._options import Choices
-from learnable_wavelets.experiments.shootout import EXPERIMENT as SHOOTOUT
+from learnable_wavelets import _command_line, cli
+from learnable_wavelets.experiments import _command
+from learnable_wavelets.experiments.models import LAYERS
+from learnable_wavelets.experiments.paper import EXPERIMENTS, mnist
+from learnable_wavelets.experiments.paper.shootout import EXPERIMENT as SHOOTOUT
+from learnable_wavelets.experiments.spec import Case, Options, cases, parse
+from learnable_wavelets.experiments.tasks import Images, as_maps
 
 from .conftest import CPU
 
@@ -29,6 +28,7 @@ def records(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(path.read_text()) for path in sorted(folder.glob("runs/*.json"))]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_reproduce_writes_lines_records_table_and_pictures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -56,6 +56,21 @@ def test_reproduce_writes_lines_records_table_and_pictures(
 
 
 @pytest.mark.usefixtures("small")
+def test_a_network_is_built_once_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names come from the options."""
+    build, built = Case.network, []
+
+    def network(case: Case, seed: int) -> object:
+        built.append((case.layer, seed))
+        return build(case, seed)
+
+    monkeypatch.setattr(Case, "network", network)
+    words = ("--layer", "removed,diagonal", "--seeds", 2, "--epochs", 1, "--out", tmp_path)
+    assert command(monkeypatch, "reproduce", "mnist", *words) == 0
+    assert built == [("removed", 0), ("removed", 1), ("diagonal", 0), ("diagonal", 1)]
+
+
+@pytest.mark.usefixtures("small")
 def test_our_protocol_chooses_an_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ("--protocol", "ours", "--layer", "removed", "--epochs", 3)
     assert command(monkeypatch, "reproduce", "mnist", *words, "--out", tmp_path) == 0
@@ -65,6 +80,7 @@ def test_our_protocol_chooses_an_epoch(tmp_path: Path, monkeypatch: pytest.Monke
     assert "at chosen epoch" in (tmp_path / "table.md").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_commands_share_a_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -90,16 +106,16 @@ def test_all_runs_every_experiment_into_its_own_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seen = []
-    monkeypatch.setattr(_command, "run_experiment", lambda experiment, values: seen.append((experiment, values)))
+    monkeypatch.setattr(_command, "run_experiment", lambda experiment, values: seen.append((experiment, values)) or 0)
     assert command(monkeypatch, "reproduce", "all", "--layer", "dense,removed", "--out", tmp_path, "--seeds", 2) == 0
     assert [experiment for experiment, _ in seen] == list(EXPERIMENTS)
     for experiment, values in seen:
         assert values["out"] == tmp_path / experiment.name
-        choices = parse(experiment, values)
-        assert choices.layer == ("dense", "removed")
-        assert choices.seeds == (0, 1)
-        assert choices.protocol == experiment.protocols[0]
-    assert seen[4][1]["gates"] == "reset,state"  # of sequential MNIST
+        options = parse(experiment, values)
+        assert options.layer == ("dense", "removed")
+        assert options.seeds == (0, 1)
+        assert options.protocol == experiment.protocols[0]
+    assert parse(*seen[4]).gates == ("reset", "state")  # of sequential MNIST
     assert command(monkeypatch, "reproduce", "all", "--layer", "circulant") == 2
     assert (
         "`layer` must be one of dense, fastfood, wavelet, wavelet-paper, diagonal, removed, all"
@@ -113,9 +129,9 @@ BAD = [
     (["--seeds", "0"], "`seeds` must be a count of at least 1"),
     (["--seeds", "1,x"], "got '1,x'"),
     (["--seeds", ""], "`seeds` must be a count"),
-    (["--preset", "long"], "`preset` must be one of quick, paper, got 'long'"),
-    (["--protocol", "mine"], "`protocol` must be one of paper, ours, got 'mine'"),
-    (["--data", "half"], "`data` must be one of auto, full, sample, got 'half'"),
+    (["--preset", "long"], "`preset` must be one of quick, paper; got 'long'"),
+    (["--protocol", "mine"], "`protocol` must be one of paper, ours; got 'mine'"),
+    (["--data", "half"], "`data` must be one of auto, full, sample; got 'half'"),
     (["--device", "toaster"], "`device` must be usable here, got 'toaster'"),
     (["--device", "meta"], "`device` must be usable here, got 'meta'"),
     (["--wavelet", "db99"], "db99"),
@@ -124,13 +140,16 @@ BAD = [
     (["--layer", "fastfood", "--taps", "6"], "--taps is for the layer wavelet, got --layer fastfood"),
     (["--constraint", "biorthogonal", "--taps", "8"], "`taps` must not be given with constraint biorthogonal"),
     (["--level", "-1"], "level"),
-    (["--constraint", "hard"], "`constraint` must be one of soft, orthogonal, biorthogonal, got 'hard'"),
+    (["--constraint", "hard"], "`constraint` must be one of soft, orthogonal, biorthogonal; got 'hard'"),
     (["--constraint", "orthogonal", "--wavelet", "bior2.2"], "orthonormal"),
     (["--layer", "dense", "--mode", "zero"], "--mode is for the layer wavelet, got --layer dense"),
     (["--published-slicing"], "--published-slicing is for the layer wavelet-paper, got --layer wavelet"),
     (["--validation", "999999"], "`validation` must be between 0 and"),
     (["--epochs", "0"], "--epochs"),
     (["--unknown"], "--unknown"),
+    (["--epoch", "1"], "--epoch"),  # no abbreviations
+    (["--epochs", "x"], "--epochs: invalid int value: 'x'"),
+    (["--resume", "--overwrite"], "--resume goes on with a run, --overwrite starts it again"),
     (["--gates", "reset"], "--gates"),
     (["--layer", "dense", "--level", "0"], "--level is for the layer wavelet, got --layer dense"),
     (["--seeds", "9999999999"], "`seeds` must be at most 1,000,000, got 9999999999"),
@@ -138,7 +157,7 @@ BAD = [
         ["--seeds", "99999999999999999999,"],
         "`seeds` must be at most 9,223,372,036,854,775,807, got 9999",
     ),
-    (["--learning-rate", "inf"], "`learning-rate` must be finite, got inf"),
+    (["--learning-rate", "inf"], "`learning_rate` must be finite, got inf"),
 ]
 
 
@@ -193,27 +212,27 @@ def test_help_names_layers_and_presets(monkeypatch: pytest.MonkeyPatch, capsys: 
     ("text", "seeds"), [("1", (0,)), ("3", (0, 1, 2)), ("4,7", (4, 7)), ("7,", (7,)), ("0,", (0,)), ("1,1", (1,))]
 )
 def test_seeds(text: str, seeds: tuple[int, ...]) -> None:
-    assert _options.parse_seeds(text) == seeds
+    assert _command_line.parse_seeds("seeds", text) == seeds
 
 
 def test_layers() -> None:
     known = mnist.EXPERIMENT.layers
-    assert _options.parse_names("layer", ["wavelet,dense", "dense"], known) == ("wavelet", "dense")
-    assert _options.parse_names("layer", ["all"], known) == known
-    assert set(known) <= set(_layers.LAYERS)
+    assert _command_line.parse_names("layer", ["wavelet,dense", "dense"], known) == ("wavelet", "dense")
+    assert _command_line.parse_names("layer", ["all"], known) == known
+    assert set(known) <= set(LAYERS)
 
 
 @pytest.mark.parametrize("text", ["", "0", "1,x", "-1"])
 def test_counts(text: str) -> None:
-    assert _options.parse_counts("depth", "3,1,3") == (3, 1)
-    with pytest.raises(ValueError, match="`depth` must be numbers of at least 1, such as 1,3; got"):
-        _options.parse_counts("depth", text)
+    assert _command_line.parse_counts("depth", "3,1,3") == (3, 1)
+    with pytest.raises(ValueError, match="`depth` must be whole numbers of at least 1, such as 1,3; got"):
+        _command_line.parse_counts("depth", text)
 
 
 def test_cases_of_the_shootout(vectors: Images) -> None:
     values = {"layer": ["dense,wavelet,low-rank"], "depth": "1,3", "blocks": "1,4", "combine": "sum"}
     found = [
-        (case.layer, case.choices.depth, case.choices.blocks)
+        (case.layer, case.options.depth, case.options.blocks)
         for case in cases(SHOOTOUT, parse(SHOOTOUT, values), vectors)
     ]
     each = [("dense", 1), ("wavelet", 1), ("wavelet", 4), ("low-rank", 1), ("low-rank", 4)]
@@ -222,11 +241,11 @@ def test_cases_of_the_shootout(vectors: Images) -> None:
 
 def test_quick_preset_keeps_the_steps(sample) -> None:
     task = Images(sample, as_maps, 64, 0, CPU)
-    assert mnist.recipe("wavelet", Choices(preset="paper"), task).epochs == 20
-    assert 0.9 * mnist.QUICK_STEPS < mnist.recipe("wavelet", Choices(), task).steps <= mnist.QUICK_STEPS
+    assert mnist.recipe("wavelet", Options(preset="paper"), task).epochs == 20
+    assert 0.9 * mnist.QUICK_STEPS < mnist.recipe("wavelet", Options(), task).steps <= mnist.QUICK_STEPS
 
 
 @pytest.mark.parametrize("epochs", [3, 20])
 def test_learning_rate_ends_where_the_published_one_does(epochs: int, maps: Images) -> None:
-    gamma = mnist.recipe("wavelet", Choices(epochs=epochs), maps).gamma
+    gamma = mnist.recipe("wavelet", Options(epochs=epochs), maps).gamma
     assert gamma**epochs == pytest.approx(0.8**20)

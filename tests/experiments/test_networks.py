@@ -8,78 +8,78 @@ import torch
 from torch import nn
 
 import learnable_wavelets as lw
-from learnable_wavelets.experiments import adding, char_lm, memory, mnist, sequential_mnist, shootout
-from learnable_wavelets.experiments._all import EXPERIMENTS
-from learnable_wavelets.experiments._characters import Characters
-from learnable_wavelets.experiments._experiment import Experiment, cases, parse
-from learnable_wavelets.experiments._images import Images, as_maps, as_short_sequences, as_vectors
-from learnable_wavelets.experiments._layers import LayerOptions, PaperWavelet, count
-from learnable_wavelets.experiments._options import GATES, Choices
-from learnable_wavelets.experiments._published import PublishedSlicing
-from learnable_wavelets.experiments._synthetic import Adding, Memory
-from learnable_wavelets.experiments._task import Task
-from learnable_wavelets.experiments._text import Text
-from learnable_wavelets.experiments._trainer import Trainer
+from learnable_wavelets.experiments.engine import Trainer, count
+from learnable_wavelets.experiments.models._published import PublishedSlicing
+from learnable_wavelets.experiments.paper import EXPERIMENTS
+from learnable_wavelets.experiments.spec import GATES, Experiment, Options, PaperWavelet, Task, cases, parse
+from learnable_wavelets.experiments.tasks import (
+    Adding,
+    Characters,
+    Images,
+    Memory,
+    Text,
+    as_maps,
+    as_short_sequences,
+    as_vectors,
+)
 
 from .conftest import CPU
 
 TEXT = Text("abcab" * 60, "cab" * 30, "bca" * 40, "toy", "a toy")
-NO_TASK: Task = None  # type: ignore[assignment]  # most networks do not look at it
+NO_TASK: Task = None  # type: ignore[assignment]  # most networks do not use it
+MNIST, SHOOTOUT, ADDING, MEMORY, SEQUENTIAL_MNIST, CHAR_LM = EXPERIMENTS
 
 
 def network(experiment: Experiment, layer: str, gates: tuple[str, ...] = GATES, task: Task = NO_TASK) -> nn.Module:
-    choices = Choices(gates=gates)
-    return experiment.build(layer, choices, experiment.layer_options(choices), task)
+    return experiment.build(layer, Options(gates=gates, paper=experiment.paper), task)
 
 
 COUNTS = [
-    (mnist, "dense", GATES, 431_080),
-    (mnist, "wavelet", GATES, 35_996),
-    (mnist, "wavelet-paper", GATES, 36_030),
-    (mnist, "fastfood", GATES, 36_204),
-    (mnist, "removed", GATES, 33_580),
-    (mnist, "diagonal", GATES, 34_380),
-    (adding, "dense", GATES, 791_553),
-    (adding, "wavelet-paper", ("reset",), 531_002),
-    (adding, "wavelet-paper", ("update",), 531_002),
-    (adding, "wavelet-paper", ("reset", "state"), 270_451),
-    (adding, "wavelet-paper", GATES, 9_900),
-    (adding, "fastfood", GATES, 9_729),
-    (memory, "dense", GATES, 808_458),
-    (memory, "wavelet-paper", ("state",), 547_907),
-    (memory, "wavelet-paper", ("reset", "update"), 287_356),
-    (memory, "wavelet-paper", GATES, 26_805),
-    (memory, "fastfood", GATES, 26_634),
-    (sequential_mnist, "dense", GATES, 11_030),
-    (sequential_mnist, "wavelet-paper", ("reset",), 7_971),
-    (sequential_mnist, "wavelet-paper", ("reset", "state"), 4_912),
-    (sequential_mnist, "wavelet-paper", GATES, 1_853),
-    (shootout, "removed", GATES, 10_250),
-    (shootout, "dense", GATES, 1_059_850),
-    (shootout, "low-rank", GATES, 15_370),
+    (MNIST, "dense", GATES, 431_080),
+    (MNIST, "wavelet", GATES, 35_996),
+    (MNIST, "wavelet-paper", GATES, 36_030),
+    (MNIST, "fastfood", GATES, 36_204),
+    (MNIST, "removed", GATES, 33_580),
+    (MNIST, "diagonal", GATES, 34_380),
+    (ADDING, "dense", GATES, 791_553),
+    (ADDING, "wavelet-paper", ("reset",), 531_002),
+    (ADDING, "wavelet-paper", ("update",), 531_002),
+    (ADDING, "wavelet-paper", ("reset", "state"), 270_451),
+    (ADDING, "wavelet-paper", GATES, 9_900),
+    (ADDING, "fastfood", GATES, 9_729),
+    (MEMORY, "dense", GATES, 808_458),
+    (MEMORY, "wavelet-paper", ("state",), 547_907),
+    (MEMORY, "wavelet-paper", ("reset", "update"), 287_356),
+    (MEMORY, "wavelet-paper", GATES, 26_805),
+    (MEMORY, "fastfood", GATES, 26_634),
+    (SEQUENTIAL_MNIST, "dense", GATES, 11_030),
+    (SEQUENTIAL_MNIST, "wavelet-paper", ("reset",), 7_971),
+    (SEQUENTIAL_MNIST, "wavelet-paper", ("reset", "state"), 4_912),
+    (SEQUENTIAL_MNIST, "wavelet-paper", GATES, 1_853),
+    (SHOOTOUT, "removed", GATES, 10_250),
+    (SHOOTOUT, "dense", GATES, 1_059_850),
+    (SHOOTOUT, "low-rank", GATES, 15_370),
 ]
 
 
-@pytest.mark.parametrize(("module", "layer", "gates", "expected"), COUNTS)
-def test_parameter_counts(module, layer: str, gates: tuple[str, ...], expected: int) -> None:
-    assert count(network(module.EXPERIMENT, layer, gates)) == expected
+@pytest.mark.parametrize(("experiment", "layer", "gates", "expected"), COUNTS)
+def test_parameter_counts(experiment: Experiment, layer: str, gates: tuple[str, ...], expected: int) -> None:
+    assert count(network(experiment, layer, gates)) == expected
 
 
 @pytest.mark.parametrize(("level", "expected"), [(4, 9_852), (8, 9_900)])
 def test_parameter_counts_at_other_levels(level: int, expected: int) -> None:
-    options = LayerOptions(paper=PaperWavelet("haar", 6, level))
-    assert count(adding.EXPERIMENT.build("wavelet-paper", Choices(), options, NO_TASK)) == expected
+    options = Options(paper=PaperWavelet("haar", 6, level))
+    assert count(ADDING.build("wavelet-paper", options, NO_TASK)) == expected
 
 
-@pytest.mark.parametrize(("module", "taps", "budget"), [(memory, 14, 26_805), (sequential_mnist, 28, 4_912)])
-def test_ours_pads_a_start_that_is_not_chosen(module, taps: int, budget: int) -> None:
-    def options(**words: str | int) -> LayerOptions:
-        experiment = module.EXPERIMENT
-        return experiment.layer_options(parse(experiment, {"layer": ["wavelet"], **experiment.defaults, **words}))
+@pytest.mark.parametrize(("experiment", "taps", "budget"), [(MEMORY, 14, 26_805), (SEQUENTIAL_MNIST, 28, 4_912)])
+def test_ours_pads_a_start_that_is_not_chosen(experiment: Experiment, taps: int, budget: int, few) -> None:
+    def options(**words: str | int) -> Options:
+        return parse(experiment, {"layer": ["wavelet"], **words})
 
     assert options(protocol="ours").taps == taps
-    gates = ("reset", "state") if module is sequential_mnist else GATES
-    built = module.EXPERIMENT.build("wavelet", Choices(gates=gates), options(protocol="ours"), NO_TASK)
+    built = experiment.build("wavelet", options(protocol="ours"), tasks(few)[experiment.name])
     assert budget - 40 < count(built) <= budget
     for choice in ({"wavelet": "db2"}, {"level": 1}, {"constraint": "biorthogonal"}, {"protocol": "paper"}):
         assert options(**{"protocol": "ours", **choice}).taps is None
@@ -99,7 +99,7 @@ def test_ours_pads_a_start_that_is_not_chosen(module, taps: int, budget: int) ->
 def test_parameter_counts_of_penn_treebank(layer: str, gates: tuple[str, ...], expected: int) -> None:
     letters = "".join(map(chr, range(32, 32 + 49)))  # an alphabet of 49, as its
     task = Characters(Text(letters * 9, letters, letters, "", ""), 2, 20, 5, CPU)
-    assert count(network(char_lm.EXPERIMENT, layer, gates, task)) == expected
+    assert count(network(CHAR_LM, layer, gates, task)) == expected
 
 
 def tasks(few) -> dict[str, Task]:
@@ -124,19 +124,20 @@ FEW_LAYERS = {"sequential-mnist": ("wavelet",), "char-lm": ("dense", "wavelet")}
 def test_a_few_steps_of_every_layer(experiment: Experiment, protocol: str, few) -> None:
     task = tasks(few)[experiment.name]
     layers = FEW_LAYERS.get(experiment.name, experiment.layers)
-    values = {"layer": list(layers), "protocol": protocol, **experiment.defaults}
+    values = {"layer": list(layers), "protocol": protocol}
     for case in cases(experiment, parse(experiment, values), task):
-        made = case.network(0)
-        trainer = Trainer(made, task, replace(case.recipe(), epochs=1, interval=2), 0)
+        model = case.network(0)
+        trainer = Trainer(model, task, replace(case.recipe(), epochs=1, interval=2), 0)
         record = [trainer.advance(), trainer.advance()][-1]
         assert record is not None
         assert math.isfinite(record["train_loss"])
         assert set(trainer.test()[0]) == set(task.metrics)
-        gradients = {name: p.grad for name, p in made.named_parameters()}
-        assert all(g is not None and g.any() for g in gradients.values()), (case.layer, case.settings(made))
+        gradients = {name: p.grad for name, p in model.named_parameters()}
+        assert all(g is not None and g.any() for g in gradients.values()), (case.layer, case.settings())
 
 
-@pytest.mark.parametrize("experiment", [adding.EXPERIMENT, memory.EXPERIMENT], ids=lambda e: e.name)
+@pytest.mark.slow
+@pytest.mark.parametrize("experiment", [ADDING, MEMORY], ids=lambda e: e.name)
 def test_recurrent_networks_learn(experiment: Experiment) -> None:
     """A loss that falls: what twelve steps can show."""
     task = {"adding": Adding(6, 50, 30, CPU), "memory": Memory(2, 50, 30, CPU)}[experiment.name]
@@ -147,18 +148,16 @@ def test_recurrent_networks_learn(experiment: Experiment) -> None:
     assert trainer.history[-1]["train_loss"] < 0.7 * trainer.history[0]["train_loss"]
 
 
-@pytest.mark.parametrize("experiment", [adding, memory, sequential_mnist], ids=lambda e: e.EXPERIMENT.name)
-def test_ours_starts_with_the_memory_of_a_sequence(experiment, few) -> None:
-    experiment = experiment.EXPERIMENT
+@pytest.mark.parametrize("experiment", [ADDING, MEMORY, SEQUENTIAL_MNIST], ids=lambda e: e.name)
+def test_ours_starts_with_the_memory_of_a_sequence(experiment: Experiment, few) -> None:
     task = tasks(few)[experiment.name]
     steps = task.batch(0, 0)[0].shape[1]
     forget = {}
     for protocol in experiment.protocols:
         torch.manual_seed(0)
-        choices = Choices(protocol=protocol)
-        made = experiment.build("diagonal", choices, experiment.layer_options(choices), task)
-        reset, update, state = made.gru.bias_ih_l0.detach().chunk(3)
-        assert max(reset.abs().max(), state.abs().max()) <= made.gru.hidden_size**-0.5
+        model = experiment.build("diagonal", Options(protocol=protocol), task)
+        reset, update, state = model.gru.bias_ih_l0.detach().chunk(3)
+        assert max(reset.abs().max(), state.abs().max()) <= model.gru.hidden_size**-0.5
         forget[protocol] = 1 / update.sigmoid()  # steps over which a unit forgets
     assert forget["paper"].sub(2).abs().max() < 0.3
     assert 2 <= forget["ours"].min() < 0.3 * steps
@@ -166,51 +165,50 @@ def test_ours_starts_with_the_memory_of_a_sequence(experiment, few) -> None:
 
 
 def test_replaced_gates() -> None:
-    made = network(adding.EXPERIMENT, "wavelet", ("update",))
-    assert isinstance(made.gru, lw.nn.GRU)
-    assert made.gru.gates == ("update",)
-    assert [type(layer) for layer in made.layers] == [lw.WaveletLinear]  # type: ignore[union-attr]
-    assert network(adding.EXPERIMENT, "dense").layers == []
-    words = adding.EXPERIMENT.words
-    assert words("wavelet", Choices(gates=("reset", "state"))) == ("gates reset+state",)
-    assert words("wavelet", Choices()) == words("dense", Choices(gates=("reset",))) == ()
+    model = network(ADDING, "wavelet", ("update",))
+    assert isinstance(model.gru, lw.nn.GRU)
+    assert model.gru.gates == ("update",)
+    assert [type(layer) for layer in model.layers] == [lw.WaveletLinear]  # type: ignore[union-attr]
+    assert network(ADDING, "dense").layers == []
+    settings = ADDING.settings
+    assert settings("fastfood", Options(gates=("reset", "state"))) == ("gates reset+state",)
+    assert settings("wavelet", Options())[-1] == "level 7"
+    assert settings("dense", Options(gates=("reset",))) == ()
 
 
-def test_removed_recurrence_sees_the_input_alone() -> None:
-    made = network(adding.EXPERIMENT, "removed")
-    assert count(made) == 3 * (2 * 512 + 512) + 513
-    diagonal = network(adding.EXPERIMENT, "diagonal")
-    assert count(diagonal) == count(made) + 3 * 512
+def test_the_no_layer_control_sees_the_input_alone() -> None:
+    model = network(ADDING, "removed")
+    assert count(model) == 3 * (2 * 512 + 512) + 513
+    diagonal = network(ADDING, "diagonal")
+    assert count(diagonal) == count(model) + 3 * 512
 
 
 def test_published_slicing_inside_a_gru() -> None:
-    """Applied as a matrix that is made once per sequence, it is the layer applied at each step."""
+    """Applied as a matrix that is computed once per sequence, it is the layer applied at each step."""
     torch.manual_seed(0)
-    choices = Choices(published_slicing=True)
-    experiment = replace(adding.EXPERIMENT, paper=PaperWavelet("haar", 6, 4))
-    made = experiment.build("wavelet-paper", choices, experiment.layer_options(choices), NO_TASK)
-    assert count(made) == 9_852
-    inner = [layer.layer for layer in made.layers]  # type: ignore[union-attr]
+    options = Options(published_slicing=True, paper=PaperWavelet("haar", 6, 4))
+    model = ADDING.build("wavelet-paper", options, NO_TASK)
+    assert count(model) == 9_852
+    inner = [layer.layer for layer in model.layers]  # type: ignore[union-attr]
     assert {type(layer) for layer in inner} == {PublishedSlicing}
     reset, update, state = inner
     x = torch.rand(2, 3, 2)
     h = torch.zeros(2, 512)
-    gru = made.gru
+    gru = model.gru
     with torch.no_grad():
         for step in range(3):
             from_x = nn.functional.linear(x[:, step], gru.weight_ih_l0, gru.bias_ih_l0).chunk(3, dim=-1)
             r, z = torch.sigmoid(from_x[0] + reset(h)), torch.sigmoid(from_x[1] + update(h))
             h = (1 - z) * h + z * torch.tanh(from_x[2] + state(r * h))
-    torch.testing.assert_close(made(x), made.projection(h), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(model(x), model.projection(h), atol=1e-5, rtol=1e-5)
 
 
 def test_published_dropout_is_that_of_the_dense_network_alone() -> None:
     def rates(protocol: str) -> dict[str, list[float]]:
-        choices = Choices(protocol=protocol)
-        options = mnist.EXPERIMENT.layer_options(choices)
+        options = Options(protocol=protocol)
         return {
-            name: [m.p for m in mnist.build(name, choices, options, NO_TASK).modules() if "Dropout" in type(m).__name__]
-            for name in mnist.EXPERIMENT.layers
+            name: [m.p for m in MNIST.build(name, options, NO_TASK).modules() if "Dropout" in type(m).__name__]
+            for name in MNIST.layers
         }
 
     published = rates("paper")
@@ -224,7 +222,7 @@ def test_published_dropout_is_that_of_the_dense_network_alone() -> None:
 @pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda experiment: experiment.name)
 def test_quick_is_short_and_paper_is_the_published_length(experiment: Experiment, few) -> None:
     task = tasks(few)[experiment.name]
-    quick, paper = (experiment.recipe("wavelet", Choices(preset=preset), task) for preset in ("quick", "paper"))
+    quick, paper = (experiment.recipe("wavelet", Options(preset=preset), task) for preset in ("quick", "paper"))
     assert quick.steps <= 3000
     published = {"adding": 12_000, "memory": 12_000}
     assert paper.steps == published.get(experiment.name, paper.epochs * task.interval)

@@ -1,4 +1,4 @@
-"""The results page and the runs that it is made of."""
+"""The results page and its runs."""
 
 import importlib.util
 import json
@@ -7,8 +7,8 @@ from types import ModuleType
 
 import pytest
 
-from learnable_wavelets.experiments._all import EXPERIMENTS
-from learnable_wavelets.experiments._results import METRICS
+from learnable_wavelets.experiments.paper import EXPERIMENTS
+from learnable_wavelets.experiments.report import METRICS
 
 from .test_results import run
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from learnable_wavelets.experiments import mnist
+from learnable_wavelets.experiments.paper import mnist
 
 from . import few
 from .test_cli import command
@@ -26,6 +26,7 @@ def python(*words: object) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_killed_runs_leave_what_an_undisturbed_run_leaves(tmp_path: Path) -> None:
     """A few kills; `tools/kill_run.py` with its defaults does twenty."""
     words = ("--", "mnist", "--data", "sample", "--protocol", "ours", "--epochs", "2", "--threads", "1")
@@ -38,6 +39,7 @@ def record(folder: Path) -> dict[str, Any]:
     return json.loads(path.read_text())
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same loss curve to float tolerance, though the last batch of a pass is odd and shared unequally."""
     words = ("reproduce", "mnist", "--epochs", 4, "--validation", 40, "--threads", 1)
@@ -51,9 +53,9 @@ def test_two_processes_train_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     # A thread that frees a tensor while the interpreter ends aborts the process: now and then, so the cause is tested.
     assert together.count("threads of gloo at the end: 0") == 2
     assert together.count("Table and pictures of all runs so far") == 1  # one of them writes
-    for epoch, (alone, shared) in enumerate(zip(one["history"], two["history"], strict=True)):
+    for epoch, (single, shared) in enumerate(zip(one["history"], two["history"], strict=True)):
         # sums in another order: a rounding of float32 at first, which every step of the training then magnifies
         tolerance = 1e-5 if epoch == 0 else 1e-4
         for name in ("train_loss", "wavelet_loss", "validation_cross_entropy"):
-            assert shared[name] == pytest.approx(alone[name], rel=tolerance), name
+            assert shared[name] == pytest.approx(single[name], rel=tolerance), name
     assert two["last"]["cross_entropy"] == pytest.approx(one["last"]["cross_entropy"], rel=1e-4)

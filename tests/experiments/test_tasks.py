@@ -1,4 +1,4 @@
-"""What is learned: the published definitions, and batches that depend on seed and step alone."""
+"""The learning problems: the published definitions, and batches that depend on seed and step alone."""
 
 import math
 import re
@@ -7,22 +7,21 @@ from pathlib import Path
 import pytest
 import torch
 
-from learnable_wavelets.experiments import _text
-from learnable_wavelets.experiments._characters import Characters
-from learnable_wavelets.experiments._data import DataError
-from learnable_wavelets.experiments._images import (
-    MEAN,
-    STD,
+from learnable_wavelets.experiments.spec import Task
+from learnable_wavelets.experiments.tasks import (
+    Adding,
+    Characters,
+    DataError,
     Images,
+    Memory,
+    _text,
     as_maps,
     as_sequences,
     as_short_sequences,
     as_vectors,
-    held_out,
-    shifted,
 )
-from learnable_wavelets.experiments._synthetic import Adding, Memory
-from learnable_wavelets.experiments._task import Task
+from learnable_wavelets.experiments.tasks._files import Content
+from learnable_wavelets.experiments.tasks._images import MEAN, STD, held_out, shifted
 
 from .conftest import CPU
 
@@ -69,19 +68,19 @@ def test_a_pass_shows_each_image_once(few) -> None:
     task = Images(few, as_maps, 64, 50, CPU)
     assert task.interval == 4
     seen = torch.cat([task.batch(0, step)[0] for step in range(4, 8)])
-    assert sorted(seen.flatten(1).sum(1).tolist()) == sorted(task.train.images.flatten(1).sum(1).tolist())
+    assert sorted(seen.flatten(1).sum(1).tolist()) == sorted(task.train[0].flatten(1).sum(1).tolist())
 
 
 def test_published_order_is_that_of_the_files(few) -> None:
     task = Images(few, as_sequences, 64, 0, CPU, shuffle=False)
-    assert torch.equal(task.batch(0, 5)[0], task.train.images[64:128])
+    assert torch.equal(task.batch(0, 5)[0], task.train[0][64:128])
 
 
 def test_held_out_images_do_not_train(few) -> None:
     task = Images(few, as_maps, 64, 50, CPU)
-    assert [len(task.train.labels), len(task.validation.labels), len(task.test.labels)] == [200, 50, 200]
-    train = {tuple(image.flatten().tolist()) for image in task.train.images}
-    assert not any(tuple(image.flatten().tolist()) in train for image in task.validation.images)
+    assert [len(task.train[1]), len(task.validation[1]), len(task.test[1])] == [200, 50, 200]
+    train = {tuple(image.flatten().tolist()) for image in task.train[0]}
+    assert not any(tuple(image.flatten().tolist()) in train for image in task.validation[0])
     assert held_out(10, 3).nonzero()[0].tolist() == [0, 3, 6]
     assert not held_out(10, 0).any()
     with pytest.raises(ValueError, match="`validation` must be between 0 and 9, for 10 images, got 10"):
@@ -90,21 +89,21 @@ def test_held_out_images_do_not_train(few) -> None:
 
 def test_shapes_of_images(sample) -> None:
     small = sample._replace(train_images=sample.train_images[:4], train_labels=sample.train_labels[:4])
-    maps = Images(small, as_maps, 2, 0, CPU).train.images
+    maps = Images(small, as_maps, 2, 0, CPU).train[0]
     assert maps.shape == (4, 1, 28, 28)
-    vectors = Images(small, as_vectors, 2, 0, CPU).train.images
+    vectors = Images(small, as_vectors, 2, 0, CPU).train[0]
     assert vectors.shape == (4, 1024)
     square = vectors.view(4, 32, 32)
     assert torch.equal(square[:, 2:-2, 2:-2], maps[:, 0])
     assert float(square[0, 0, 0]) == pytest.approx(-0.1307 / 0.3081)  # the background, after normalisation
-    assert torch.equal(Images(small, as_sequences, 2, 0, CPU).train.images.view(4, 28, 28), maps[:, 0])
-    short = Images(small, as_short_sequences, 2, 0, CPU).train.images
+    assert torch.equal(Images(small, as_sequences, 2, 0, CPU).train[0].view(4, 28, 28), maps[:, 0])
+    short = Images(small, as_short_sequences, 2, 0, CPU).train[0]
     assert short.shape == (4, 196, 1)
     assert float(short.mean()) == pytest.approx(float(maps.mean()), abs=1e-5)
 
 
 def test_normalisation(sample) -> None:
-    images = Images(sample, as_maps, 64, 0, CPU).train.images
+    images = Images(sample, as_maps, 64, 0, CPU).train[0]
     assert abs(float(images.mean())) < 0.01
     assert abs(float(images.std()) - 1) < 0.01
 
@@ -129,8 +128,8 @@ def test_training_images_alone_are_shifted(few) -> None:
     assert torch.equal(labels, same)
     assert not torch.equal(x, y)
     assert torch.equal(y, moving.batch(3, 1)[0])
-    assert torch.equal(moving.validation.images, still.validation.images)
-    assert torch.equal(moving.test.images, still.test.images)
+    assert torch.equal(moving.validation[0], still.validation[0])
+    assert torch.equal(moving.test[0], still.test[0])
 
 
 def test_adding() -> None:
@@ -213,7 +212,7 @@ def test_text_sample() -> None:
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(_text, "roots", lambda: [tmp_path])
+    monkeypatch.setattr(_text, "folders", lambda: [tmp_path])
     return tmp_path
 
 
@@ -222,15 +221,16 @@ def test_whole_text_or_sample(root: Path, monkeypatch: pytest.MonkeyPatch) -> No
     import hashlib
 
     assert _text.load_text().name == "sotu-sample"
-    with pytest.raises(DataError, match=r"lay train\.txt\.gz, .* into a folder sotu/ of LEARNABLE_WAVELETS_DATA"):
+    with pytest.raises(DataError, match=r"put train\.txt\.gz, .* into a folder sotu/ of LEARNABLE_WAVELETS_DATA"):
         _text.load_text("full")
     (root / "sotu").mkdir()
-    for name in _text.SOTU_SHA256:
+    for name in _text.FILES:
         (root / "sotu" / f"{name}.txt.gz").write_bytes(gzip.compress(f"{name} text".encode()))
     with pytest.raises(DataError, match=r"train\.txt\.gz is damaged"):
         _text.load_text()
-    digests = {name: hashlib.sha256(f"{name} text".encode()).hexdigest() for name in _text.SOTU_SHA256}
-    monkeypatch.setattr(_text, "SOTU_SHA256", digests)
+    contents = {name: f"{name} text".encode() for name in _text.FILES}
+    files = {name: Content(len(raw), hashlib.sha256(raw).hexdigest()) for name, raw in contents.items()}
+    monkeypatch.setattr(_text, "FILES", files)
     text = _text.load_text("full")
     assert (text.train, text.valid, text.test, text.name) == ("train text", "valid text", "test text", "sotu")
 
@@ -255,5 +255,5 @@ def test_own_folder(prefix: str, name: str, end: str, tmp_path: Path) -> None:
 
 
 def test_unknown_choice() -> None:
-    with pytest.raises(ValueError, match="`data` must be one of auto, full, sample, got 'half'"):
+    with pytest.raises(ValueError, match="`data` must be one of auto, full, sample; got 'half'"):
         _text.load_text("half")

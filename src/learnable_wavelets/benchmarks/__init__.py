@@ -1,1 +1,1 @@
-"""`learnable-wavelets bench`: whether the swap for `nn.Linear` is worth it on this machine, at these sizes."""
+"""`learnable-wavelets bench`: measure if replacing `nn.Linear` pays on this machine, at these sizes."""

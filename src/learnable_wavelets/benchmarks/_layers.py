@@ -1,7 +1,7 @@
-"""The layers against `nn.Linear` and `x.clone()`: what is timed, and the grid of sizes."""
+"""The layers against `nn.Linear` and `x.clone()`: the calls that are timed, and the grid of sizes."""
 
-from collections.abc import Callable, Iterator
-from itertools import product
+from collections.abc import Callable
+from functools import partial
 from math import log2
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ import learnable_wavelets as lw
 
 from ._device import PRECISIONS, matmul_precision
 from ._measure import Call, Clock, Times, measure
-from ._statistics import Spread, ratio, spread
+from ._statistics import ratio, spread
 
 Record = dict[str, Any]
 
@@ -32,14 +32,14 @@ class Case(NamedTuple):
 
 
 def check_layer(name: str) -> str:
-    """`name`, if there is such a layer."""
+    """Return `name` if there is such a layer."""
     if name != "fastfood" and name not in pywt.wavelist(kind="discrete"):
         raise ValueError(f"`layers` must be fastfood or names of discrete pywt wavelets such as haar, got {name!r}")
     return name
 
 
 def make_layer(name: str, n: int, device: torch.device, dtype: torch.dtype) -> nn.Module:
-    """The square layer: `fastfood`, `nn.Linear`, or the wavelet of that name with 6 levels (fewer below n = 64)."""
+    """Build a square layer: `fastfood`, `nn.Linear`, or the wavelet of that name with 6 levels (fewer below n = 64)."""
     if name == DENSE:
         return nn.Linear(n, n, device=device, dtype=dtype)
     if name == "fastfood":
@@ -48,7 +48,7 @@ def make_layer(name: str, n: int, device: torch.device, dtype: torch.dtype) -> n
 
 
 def training_step(layer: nn.Module, x: Tensor) -> Callable[[], tuple[Tensor, ...]]:
-    """Forward and backward pass with the gradients of the input and of every parameter; no optimiser, no loss."""
+    """Return a forward and backward pass, with the gradients of input and parameters; no optimiser, no loss."""
     with torch.no_grad():
         grad = torch.randn_like(layer(x))
     leaf = x.detach().requires_grad_()
@@ -57,48 +57,33 @@ def training_step(layer: nn.Module, x: Tensor) -> Callable[[], tuple[Tensor, ...
 
 
 def candidates(names: tuple[str, ...], case: Case, device: torch.device) -> dict[str, Call]:
-    """What is timed in one case, by name; all on the same input."""
+    """Return the calls to time in one case, by name; all on the same input."""
     dtype = PRECISIONS[case.precision].dtype
     x = torch.randn(case.batch, case.n, device=device, dtype=dtype)
     calls: dict[str, Call] = {COPY: x.clone}
     for name in names:
         layer = make_layer(name, case.n, device, dtype)
-        calls[name] = training_step(layer, x) if case.step == "training" else _bind(layer, x)
+        calls[name] = training_step(layer, x) if case.step == "training" else partial(layer, x)
     return calls
 
 
-def _bind(layer: nn.Module, x: Tensor) -> Call:
-    return lambda: layer(x)
-
-
 def run_case(names: tuple[str, ...], case: Case, device: torch.device, clock: Clock, seconds: float) -> list[Record]:
-    """Measure one case; a record for each candidate."""
+    """Measure one case; return a record for each candidate."""
     with torch.set_grad_enabled(case.step == "training"), matmul_precision(case.precision):
         times = measure(candidates(names, case, device), clock, seconds)
     return records(case, times)
 
 
 def records(case: Case, times: Times) -> list[Record]:
-    """Median and quartiles of the seconds, of the ratio to `nn.Linear` and to `x.clone()`, for each candidate."""
+    """Record the seconds and their ratios to `nn.Linear` and to `x.clone()`, medians and quartiles."""
     return [{**case._asdict(), "layer": name, **timing(name, times)} for name in times]
 
 
 def timing(name: str, times: Times) -> Record:
-    """The part of a record that every kind of measurement has."""
-    record: Record = {"seconds": as_record(spread(times[name])), "rounds": len(times[name])}
+    """Make the part of a record that every kind of measurement has."""
+    record: Record = {"seconds": spread(times[name]), "rounds": len(times[name])}
     if DENSE in times:
-        record["speedup"] = as_record(ratio(times[DENSE], times[name]))
+        record["speedup"] = ratio(times[DENSE], times[name])
     if COPY in times:
-        record["copies"] = as_record(ratio(times[name], times[COPY]))
+        record["copies"] = ratio(times[name], times[COPY])
     return record
-
-
-def as_record(values: Spread) -> dict[str, float]:
-    return values._asdict()
-
-
-def grid(
-    steps: tuple[str, ...], precisions: tuple[str, ...], sizes: tuple[int, ...], batches: tuple[int, ...]
-) -> Iterator[Case]:
-    """The cases in the order in which they are measured and shown."""
-    return (Case(*point) for point in product(steps, precisions, sizes, batches))

@@ -1,4 +1,4 @@
-"""The timing loop: every candidate once a round, round after round, so that a drift of the machine hits all alike."""
+"""The timing loop: every candidate once a round, so that a drift of the machine affects all alike."""
 
 import gc
 from collections.abc import Callable, Iterator, Mapping
@@ -9,13 +9,15 @@ Call = Callable[[], object]
 Clock = Callable[[Call, int], float]  # the seconds that so many calls take
 Times = dict[str, list[float]]  # seconds per call, by round; equal lengths
 
-SLICE = 0.002  # seconds: calls that are shorter are repeated within a round, so that the clock's grain does not count
+SLICE = (
+    0.002  # seconds: calls that are shorter are repeated within a round, so that the clock's resolution does not matter
+)
 MOST_CALLS = 10_000
 LEAST_ROUNDS = 5
 
 
 def measure(calls: Mapping[str, Call], clock: Clock, seconds: float) -> Times:
-    """Times of `calls`, in interleaved rounds.
+    """Time `calls` in interleaved rounds.
 
     Args:
         calls: the candidates by name.
@@ -38,7 +40,7 @@ def measure(calls: Mapping[str, Call], clock: Clock, seconds: float) -> Times:
 
 
 def _repeats(call: Call, clock: Clock) -> int:
-    """Calls in a round, from the second call: the first one pays for allocations and lazy set-up."""
+    """Choose the calls of a round by the second call: the first one pays for allocations and lazy set-up."""
     clock(call, 1)
     once = clock(call, 1)
     return max(1, min(MOST_CALLS, ceil(SLICE / once))) if once > 0 else MOST_CALLS

@@ -1,96 +1,102 @@
-"""The options of the command, checked before anything is measured."""
+"""The options of the command, checked before anything is measured, and the parts of a benchmark."""
 
-from collections.abc import Iterator
+# ruff: noqa: RUF009  (`option` declares a field)
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
 import learnable_wavelets as lw
 
-from .._command_line import parse_choice, parse_device, parse_names
-from . import _device, _layers, _scaling, _transforms
+from .._command_line import at_least, one_of, option, parse_counts, parse_device, parse_names, parse_options
+from .._output import Table
+from . import _device, _layers
+from ._layers import Record
+from ._measure import Clock
+
+_LAYERS = "With commas: fastfood, and names of discrete pywt wavelets for WaveletLinear (6 levels, periodization)."
+_DTYPE = (
+    f"With commas, of {', '.join(_device.PRECISIONS)}, or all; tf32 is for cuda. "
+    "If not given: float32; on cuda float32,tf32,bfloat16."
+)
 
 
-class Plan(NamedTuple):
-    """The checked options of one command."""
+def _parse_layers(name: str, text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_layers.check_layer(part.strip()) for part in text.split(",")))
 
-    layers: tuple[str, ...]
-    sizes: tuple[int, ...]
-    batches: tuple[int, ...]
-    steps: tuple[str, ...]
-    precisions: tuple[str, ...]
-    seconds: float
-    device: torch.device
-    backend: str | None
-    parts: tuple[str, ...]
-    out: Path
+
+def _parse_backend(name: str, text: str) -> str:
+    return one_of(*lw.kernels.available_backends())(name, text)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The parsed options of one command."""
+
+    layers: tuple[str, ...] = option(("fastfood", "haar", "db6"), _LAYERS, parse=_parse_layers)
+    sizes: tuple[int, ...] = option(
+        (256, 1024, 4096),
+        "Widths n of the square layers.",
+        parse=lambda name, text: tuple(sorted(parse_counts(name, text, least=2))),
+    )
+    batch: tuple[int, ...] = option(
+        (1, 64, 1024), "Numbers of rows.", parse=lambda name, text: tuple(sorted(parse_counts(name, text)))
+    )
+    passes: tuple[str, ...] = option(
+        _layers.PASSES,
+        "Of forward, training.",
+        parse=lambda name, text: parse_names(name, [text], _layers.PASSES),
+    )
+    dtype: tuple[str, ...] = option((), _DTYPE)
+    threads: int | None = option(None, "CPU threads, torch's own number if not given.", type=at_least(int, 1))
+    seconds: float = option(0.3, "For each measurement; at least five rounds.", type=at_least(float, 0))
+    device: torch.device = option(torch.device("cpu"), "Where to measure: cpu, cuda, ...")
+    backend: str | None = option(None, "Force one of the library's backends.", parse=_parse_backend)
+    out: Path = option(Path("results/bench"), "Folder for results.md, results.json and plots.", type=Path)
 
     def on_backend(self) -> AbstractContextManager[None]:
-        """The forced backend, if one is."""
+        """Force the backend, if one is given."""
         return nullcontext() if self.backend is None else lw.kernels.use_backend(self.backend)
 
-    def grid(self) -> list[_layers.Case]:
-        return list(_layers.grid(self.steps, self.precisions, self.sizes, self.batches))
 
-    def measurements(self) -> int:
-        """The number of measurements, for the progress bar."""
-        transforms = len(_transforms.cases()) * ("transforms" in self.parts)
-        memory = len(self.precisions) * len(self.sizes) * ("memory" in self.parts)
-        return len(self.grid()) + transforms + memory + len(self.scaling())
+class Part(NamedTuple):
+    """A kind of measurement; `name` is its key in results.json."""
 
-    def scaling(self) -> list[_layers.Case]:
-        return _scaling.cases(self.steps, self.precisions[0]) if "scaling" in self.parts else []
+    name: str
+    cases: Callable[[Plan], Sequence[Any]]
+    label: Callable[[Any], str]
+    run: Callable[[Any, Plan, Clock], list[Record]]
+    tables: Callable[[list[Record]], list[Table]]
+    draw: Callable[[Path, list[Record]], list[Path]] = lambda folder, rows: []
+    help: str = ""
+    versions: Callable[[], dict[str, str | None]] = dict
+    extra: Callable[[list[Record]], dict[str, Any]] = lambda rows: {}
+    """Further entries of results.json, derived from the records."""
 
 
-def parse_plan(
-    layers: str, sizes: str, batch: str, passes: str, dtype: str | None, seconds: float, device: str,
-    backend: str | None, parts: tuple[str, ...], out: Path,
-) -> Plan:  # fmt: skip
-    """Words into values.
+def parse_plan(given: Mapping[str, Any]) -> Plan:
+    """Parse the options, and try every layer once.
 
     Raises:
-        ValueError: for every fault, in one line.
+        ValueError: an option is wrong or cannot work here.
     """
-    where = parse_device(device)
-    precisions = (
-        parse_names("dtype", [dtype], _device.precisions_on(where)) if dtype else _device.default_precisions(where)
+    values = parse_options(Plan, given)
+    device = values["device"] = parse_device(given.get("device", "cpu"))
+    known = _device.precisions_on(device)
+    values["dtype"] = (
+        parse_names("dtype", [given["dtype"]], known) if "dtype" in given else _device.default_precisions(device)
     )
-    if backend is not None:
-        parse_choice("backend", backend, lw.kernels.available_backends())
-    plan = Plan(
-        layers=parse_layers(layers),
-        sizes=parse_sizes("sizes", sizes, least=2),
-        batches=parse_sizes("batch", batch, least=1),
-        steps=parse_names("passes", [passes], _layers.PASSES),
-        precisions=precisions,
-        seconds=seconds,
-        device=where,
-        backend=backend,
-        parts=parts,
-        out=out,
-    )
+    plan = Plan(**values)
     _try(plan)
     return plan
 
 
-def parse_layers(text: str) -> tuple[str, ...]:
-    """Names of layers, each once."""
-    return tuple(dict.fromkeys(_layers.check_layer(word.strip()) for word in text.split(",")))
-
-
-def parse_sizes(name: str, text: str, least: int) -> tuple[int, ...]:
-    """Whole numbers from a list with commas, in rising order, each once."""
-    words = [word.strip() for word in text.split(",")]
-    if not all(word.isdecimal() and int(word) >= least for word in words):
-        raise ValueError(f"`{name}` must be whole numbers of at least {least}, such as 256,1024, got {text!r}")
-    return tuple(sorted({int(word) for word in words}))
-
-
 def _try(plan: Plan) -> None:
-    """One small step of everything, so that what cannot work fails now and not after minutes."""
-    for name in plan.precisions:
+    """Take one small step with every layer, so that failures come now and not after minutes."""
+    for name in plan.dtype:
         dtype = _device.PRECISIONS[name].dtype
         x = torch.randn(2, plan.sizes[0], device=plan.device, dtype=dtype)
         for layer in plan.layers:

@@ -1,29 +1,22 @@
-"""Time over n on logarithmic axes; drawn into files, never shown."""
+"""Time over n on logarithmic axes."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-# Okabe and Ito's colours, which colour-blind readers tell apart; markers and dashes tell them apart in print too.
-STYLES: tuple[tuple[str, str, str], ...] = (
-    ("#0072B2", "o", "-"),
-    ("#D55E00", "s", "-"),
-    ("#009E73", "^", "-"),
-    ("#CC79A7", "v", "-"),
-    ("#E69F00", "P", "-"),
-    ("#56B4E9", "X", "-"),
-)
-FIXED: dict[str, tuple[str, str, str]] = {
-    "nn.Linear": ("#000000", "D", "--"),
-    "x.clone()": ("#777777", ".", ":"),
-}
+from .._output import legend_below, pyplot, save_figure
+from ._layers import COPY, DENSE, Record
 
-Record = dict[str, Any]
+# Okabe and Ito's colours, which colour-blind readers can distinguish; markers and dashes do the same in print.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+MARKERS = "os^vPX"
+FIXED = {DENSE: ("#000000", "D", "--"), COPY: ("#777777", ".", ":")}
+
 Panel = Mapping[str, list[Record]]  # by name of the curve: records with `n` and `seconds`
 
 
 def panels_of(rows: list[Record], label: str, keys: tuple[str, ...], titles: str) -> dict[str, Panel]:
-    """Rows that were measured, by panel (`titles` filled in from the row's `keys`) and by curve (`label`)."""
+    """Group measured rows by panel (`titles` filled in from the row's `keys`) and by curve (`label`)."""
     found: dict[str, dict[str, list[Record]]] = {}
     for row in rows:
         if "seconds" in row:
@@ -32,35 +25,36 @@ def panels_of(rows: list[Record], label: str, keys: tuple[str, ...], titles: str
     return dict(found)
 
 
-def draw(path: Path, title: str, panels: Mapping[str, Panel], columns: int) -> None:
-    """One panel for each entry, `columns` in a row, all with the same axes."""
-    import matplotlib
+def draw_layers(folder: Path, rows: list[Record]) -> list[Path]:
+    """Draw the times of the layers, a file for each precision."""
+    return [
+        draw(
+            folder / f"layers-{precision}.png",
+            f"Time over n, square layers, {precision}",
+            panels_of([r for r in rows if r["precision"] == precision], "layer", ("step", "batch"), "{}, batch {}"),
+            len({row["batch"] for row in rows}),
+        )
+        for precision in dict.fromkeys(row["precision"] for row in rows)
+    ]
 
-    matplotlib.use("agg")  # files only: a machine without a screen is no hindrance
-    from matplotlib import pyplot
 
+def draw(path: Path, title: str, panels: Mapping[str, Panel], columns: int) -> Path:
+    """Draw one panel for each entry, `columns` in a row, all with the same axes."""
     height = -(-len(panels) // columns)
     shape = (4.2 * columns + 0.6, 3.4 * height + 0.9)
-    figure, axes = pyplot.subplots(
+    figure, axes = pyplot().subplots(
         height, columns, figsize=shape, squeeze=False, sharex=True, sharey=True, layout="constrained"
     )
-    styles = _styles(panels)
+    free = [name for name in dict.fromkeys(name for panel in panels.values() for name in panel) if name not in FIXED]
+    styles = FIXED | {name: (COLOURS[i % 6], MARKERS[i % 6], "-") for i, name in enumerate(free)}
     for ax, (name, panel) in zip(axes.flat, panels.items(), strict=False):
         _draw_panel(ax, name, panel, styles)
     for ax in axes.flat[len(panels) :]:
         ax.set_axis_off()
-    handles = {text: line for ax in axes.flat for line, text in zip(*ax.get_legend_handles_labels(), strict=True)}
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(6, len(handles)))
+    legend_below(figure, 6)
     figure.suptitle(title, fontsize=11)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=130)
-    pyplot.close(figure)
-
-
-def _styles(panels: Mapping[str, Panel]) -> dict[str, tuple[str, str, str]]:
-    names = dict.fromkeys(name for panel in panels.values() for name in panel)
-    free = [name for name in names if name not in FIXED]
-    return FIXED | {name: STYLES[i % len(STYLES)] for i, name in enumerate(free)}
+    save_figure(path, figure)
+    return path
 
 
 def _draw_panel(ax: Any, title: str, panel: Panel, styles: dict[str, tuple[str, str, str]]) -> None:

@@ -1,6 +1,4 @@
-"""The last line: is the swap worth it on this machine, at these sizes? And the cases that lose."""
-
-from typing import NamedTuple
+"""The last line, and the cases in which a layer is no faster than `nn.Linear`."""
 
 from ._layers import COPY, DENSE, Record
 from ._statistics import crossover
@@ -8,16 +6,10 @@ from ._statistics import crossover
 Group = dict[tuple[int, int], Record]  # by n and batch
 
 
-class Losses(NamedTuple):
-    """How many cases there are, and in words those in which a layer is no faster than `nn.Linear`."""
-
-    cases: int
-    words: list[str]
-
-
-def losses(rows: list[Record]) -> Losses:
+def losses(rows: list[Record]) -> tuple[int, list[str]]:
+    """Count the cases, and describe those in which a layer is no faster than `nn.Linear`."""
     ours = [row for row in rows if row["layer"] not in (COPY, DENSE)]
-    return Losses(len(ours), [_loss(row) for row in ours if not row["speedup"]["median"] > 1])
+    return len(ours), [_loss(row) for row in ours if not row["speedup"]["median"] > 1]
 
 
 def _loss(row: Record) -> str:
@@ -27,7 +19,7 @@ def _loss(row: Record) -> str:
 
 
 def verdict(rows: list[Record]) -> str:
-    """One line for each layer's passes: from which n it is faster at every batch, and by how much at the largest n."""
+    """Answer for each layer and pass: the n from which it is faster at every batch, the factor at the largest n."""
     groups: dict[str, dict[str, Group]] = {}
     for row in rows:
         if row["layer"] not in (COPY, DENSE):
@@ -41,10 +33,10 @@ def verdict(rows: list[Record]) -> str:
 
 
 def _headline(rows: list[Record]) -> str:
-    cases, words = losses(rows)
-    if not words:
+    cases, lost = losses(rows)
+    if not lost:
         return "Yes, in every case."
-    return "No." if len(words) == cases else f"Yes in {cases - len(words)} of {cases} cases."
+    return "No." if len(lost) == cases else f"Yes in {cases - len(lost)} of {cases} cases."
 
 
 def _answer(step: str, group: Group) -> str:
@@ -63,10 +55,10 @@ def _speedups(group: Group, n: int) -> list[float]:
 
 
 def _pass(row: Record) -> str:
-    """The pass, with the precision where it is not the usual one."""
+    """Name the pass, with the precision if it is not float32."""
     return row["step"] if row["precision"] == "float32" else f"{row['step']} in {row['precision']}"
 
 
 def factor(value: float) -> str:
-    """A ratio in words, to two digits or more."""
+    """Format a ratio, to two digits or more."""
     return f"{value:.0f}x" if value >= 9.95 else f"{value:.2g}x" if value < 0.995 else f"{value:.1f}x"

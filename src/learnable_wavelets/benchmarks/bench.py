@@ -1,122 +1,102 @@
-"""`learnable-wavelets bench`: times of the layers against `nn.Linear`, and what else shows whether to swap."""
+"""`learnable-wavelets bench`: times of the layers against `nn.Linear`."""
 
 import platform
-from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import product
+from typing import TYPE_CHECKING, Any
 
 import torch
-import typer
 from rich.console import Console
 from rich.progress import Progress
 
 import learnable_wavelets as lw
 
-from .._command_line import one_line_errors
-from . import _device, _files, _layers, _memory, _tables, _transforms
-from ._measure import Clock
-from ._plan import Plan, parse_plan
+from .._command_line import add_options
+from .._output import screen
+from . import _device, _files, _layers, _plot, _tables
+from ._plan import Part, Plan, parse_plan
 
-_LAYERS = "With commas: fastfood, and names of discrete pywt wavelets for WaveletLinear (6 levels, periodization)."
-_DTYPE = (
-    f"With commas, of {', '.join(_device.PRECISIONS)}, or all; tf32 is for cuda. "
-    "If not given: float32; on cuda float32,tf32,bfloat16."
+if TYPE_CHECKING:
+    import argparse
+
+HELP = "Measure if replacing nn.Linear pays on this machine, at these sizes."
+LAYERS = Part(
+    name="layers",
+    cases=lambda plan: [_layers.Case(*point) for point in product(plan.passes, plan.dtype, plan.sizes, plan.batch)],
+    label=lambda case: f"{case.step} n = {case.n}, batch {case.batch}",
+    run=lambda case, plan, clock: _layers.run_case(
+        (_layers.DENSE, *plan.layers), case, plan.device, clock, plan.seconds
+    ),
+    tables=_tables.layer_tables,
+    draw=_plot.draw_layers,
 )
-_TRANSFORMS = "Also fwht and wavedec against other packages, where installed."
 
 
-def command(
-    layers: Annotated[str, typer.Option(help=_LAYERS)] = "fastfood,haar,db6",
-    sizes: Annotated[str, typer.Option(help="Widths n of the square layers.")] = "256,1024,4096",
-    batch: Annotated[str, typer.Option(help="Numbers of rows.")] = "1,64,1024",
-    passes: Annotated[str, typer.Option(help="Of forward, training.")] = "forward,training",
-    dtype: Annotated[str | None, typer.Option(help=_DTYPE)] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads, torch's own number if not given.")] = None,
-    seconds: Annotated[float, typer.Option(min=0, help="For each measurement; at least five rounds.")] = 0.3,
-    device: Annotated[str, typer.Option(help="Where to measure: cpu, cuda, ...")] = "cpu",
-    backend: Annotated[str | None, typer.Option(help="Force one of the library's backends.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder for results.md, results.json and plots.")] = Path("results/bench"),
-    transforms: Annotated[bool, typer.Option("--transforms", help=_TRANSFORMS)] = False,
-    memory: Annotated[bool, typer.Option("--memory", help="Also memory of a training step.")] = False,
-    scaling: Annotated[bool, typer.Option("--scaling", help="Also the growth with n, 2^8 to 2^16.")] = False,
-) -> None:
-    """Measure whether the swap for nn.Linear is worth it on this machine, at these sizes."""
+def add_command(commands: "argparse._SubParsersAction[Any]") -> None:
+    """Add `bench`."""
+    parser = commands.add_parser("bench", help=HELP, description=HELP)
+    add_options(parser, Plan)
+    parser.set_defaults(command=partial(run, parts=(LAYERS,)))
+
+
+def run(values: Mapping[str, Any], parts: Sequence[Part]) -> int:
+    """Measure the parts, write the files and show the tables; return the exit status."""
     console = Console()
-    if threads is not None:
-        torch.set_num_threads(threads)
-    chosen = {"transforms": transforms, "memory": memory, "scaling": scaling}
-    parts = tuple(name for name, wanted in chosen.items() if wanted)
+    if "threads" in values:
+        torch.set_num_threads(values["threads"])
     torch.manual_seed(0)
-    with one_line_errors():
-        plan = parse_plan(layers, sizes, batch, passes, dtype, seconds, device, backend, parts, out)
-        out.mkdir(parents=True, exist_ok=True)
-    results = start(plan)
+    plan = parse_plan(values)
+    plan.out.mkdir(parents=True, exist_ok=True)
+    results = start(plan, parts)
     console.print(_files.about(results), soft_wrap=True)
     try:
         with plan.on_backend():
-            _run(console, plan, results)
+            _measure(console, plan, results, parts)
     except KeyboardInterrupt:
         console.print("\nStopped. Nothing was written.")
-        raise typer.Exit(130) from None
-    with one_line_errors():
-        written = _files.write(out, results)
-    for table in _files.tables(results):
-        console.print(_tables.screen(table))
+        return 130
+    written = _files.write(plan.out, results, parts)
+    for table in _files.tables(results, parts):
+        console.print(screen(table))
     console.print(f"Written: {', '.join(map(str, written))}", soft_wrap=True)
     for line in _files.closing(results):
         console.print(line, soft_wrap=True)
+    return 0
 
 
-def start(plan: Plan) -> _files.Results:
-    """The record before the first measurement: machine, versions, settings, and no figures yet."""
+def start(plan: Plan, parts: Sequence[Part]) -> _files.Results:
+    """Make the record before the first measurement: machine, versions, settings."""
     return {
         "machine": _device.describe(plan.device),
         "versions": {
             "python": platform.python_version(),
             "torch": torch.__version__,
             "learnable_wavelets": lw.__version__,
-            **{peer["package"]: peer["version"] for peer in _transforms.conventions()},
+            **{package: version for part in parts for package, version in part.versions().items()},
         },
         "settings": {
-            **{name: value for name, value in plan._asdict().items() if name != "out"},
+            "layers": plan.layers,
+            "sizes": plan.sizes,
+            "batches": plan.batch,
+            "steps": plan.passes,
+            "precisions": plan.dtype,
+            "seconds": plan.seconds,
             "device": str(plan.device),
+            "backend": plan.backend,
+            "parts": [part.name for part in parts if part is not LAYERS],
             "backends": list(lw.kernels.available_backends()),
             "wavelet_levels": _layers.LEVEL,
         },
-        "layers": [],
-        "transforms": [],
-        "memory": [],
-        "scaling": [],
+        **{part.name: [] for part in parts},
     }
 
 
-def _run(console: Console, plan: Plan, results: _files.Results) -> None:
+def _measure(console: Console, plan: Plan, results: _files.Results, parts: Sequence[Part]) -> None:
     clock = _device.clock_for(plan.device)
+    work = [(part, case) for part in parts for case in part.cases(plan)]
     with Progress(console=console, transient=True) as progress:
-        task = progress.add_task("", total=plan.measurements())
-
-        def note(what: str) -> None:
-            progress.update(task, advance=1, description=what)
-
-        _run_layers(plan, results, clock, note)
-        _run_parts(plan, results, clock, note)
-
-
-def _run_layers(plan: Plan, results: _files.Results, clock: Clock, note: Callable[[str], None]) -> None:
-    names = (_layers.DENSE, *plan.layers)
-    for case in plan.grid():
-        results["layers"] += _layers.run_case(names, case, plan.device, clock, plan.seconds)
-        note(f"{case.step} n = {case.n}, batch {case.batch}")
-    for case in plan.scaling():
-        results["scaling"] += _layers.run_case(plan.layers, case, plan.device, clock, plan.seconds)
-        note(f"growth: {case.step} n = {case.n}")
-
-
-def _run_parts(plan: Plan, results: _files.Results, clock: Clock, note: Callable[[str], None]) -> None:
-    for case in _transforms.cases() if "transforms" in plan.parts else ():
-        results["transforms"] += _transforms.run(case, plan.device, clock, plan.seconds)
-        note(f"{case.transform} of {case.batch} x {case.n}")
-    for precision in plan.precisions if "memory" in plan.parts else ():
-        for n in plan.sizes:
-            results["memory"] += _memory.run(plan.layers, n, plan.batches[-1], precision, plan.device)
-            note(f"memory n = {n}")
+        bar = progress.add_task("", total=len(work))
+        for part, case in work:
+            results[part.name] += part.run(case, plan, clock)
+            progress.update(bar, advance=1, description=part.label(case))

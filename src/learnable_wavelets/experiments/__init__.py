@@ -1,1 +1,4 @@
-"""The paper's experiments, behind `learnable-wavelets reproduce ...` (needs the extra `experiments`)."""
+"""The paper's experiments, behind `learnable-wavelets reproduce ...` (needs the extra `experiments`).
+
+Imports run one way: `spec` <- `engine` <- `tasks`, `models`, `report` <- `paper` <- `_command`.
+"""

@@ -1,0 +1,111 @@
+"""Layers by name, in place of a dense matrix: the compressed ones, the alternatives, the controls."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+
+import learnable_wavelets as lw
+
+from ..engine import count
+from ..spec import STACKED, Options
+from ._alternatives import Circulant, Diagonal, LowRank, Sum
+from ._published import PublishedSlicing
+
+FILTERS: dict[str, tuple[Callable[..., lw.WaveletFilter], str]] = {
+    "soft": (lw.LearnableWaveletFilter, "db2"),
+    "orthogonal": (lw.OrthogonalWaveletFilter, "db2"),
+    "biorthogonal": (lw.BiorthogonalWaveletFilter, "bior2.2"),
+}
+"""The filter of each constraint, and its default start."""
+COMBINATIONS: dict[str, type[nn.Module]] = {"product": nn.Sequential, "sum": Sum}
+
+
+def make_filter(options: Options) -> lw.WaveletFilter:
+    """Make the filter bank of the layer `wavelet`."""
+    kind, default = FILTERS[options.constraint]
+    wavelet = options.wavelet or default
+    if options.taps is None:
+        return kind(wavelet)
+    if options.constraint == "biorthogonal":
+        raise ValueError("`taps` must not be given with constraint biorthogonal, whose lifting steps fix the length")
+    return kind(wavelet, taps=options.taps)
+
+
+def _sandwich(name: str, n_in: int, n_out: int, bias: bool, options: Options) -> lw.nn.SandwichLayer:
+    """Build a layer of the library: every one in the experiments is built here."""
+    keywords: dict[str, Any] = {"lr_multiplier": options.lr_multiplier}
+    if name == "fastfood":
+        return lw.Fastfood(n_in, n_out, bias, **keywords)
+    if name == "wavelet":
+        keywords |= {"wavelet": make_filter(options), "mode": options.mode, "level": options.level}
+        return lw.WaveletLinear(n_in, n_out, bias, **keywords)
+    wavelet, taps, level = options.paper
+    bank = lw.LearnableWaveletFilter(wavelet, taps=taps, alias="quadrature")
+    keywords |= {"wavelet": bank, "mode": "zero", "level": level}
+    return (PublishedSlicing if options.published_slicing else lw.WaveletLinear)(n_in, n_out, bias, **keywords)
+
+
+def _rank(n_in: int, n_out: int, options: Options) -> int:
+    """Find the smallest rank with at least as many parameters as `options.blocks` wavelet layers."""
+    with torch.device("meta"):
+        budget = count(make_layer("wavelet", n_in, n_out, False, options))
+    return max(1, -(-budget // (n_in + n_out)))
+
+
+def _square(name: str, n_in: int, n_out: int) -> int:
+    if n_in != n_out:
+        raise ValueError(f"the layer {name} must be square, got {n_in} inputs and {n_out} outputs")
+    return n_in
+
+
+def _removed(n_in: int, n_out: int, bias: bool, options: Options) -> nn.Module:
+    _square("removed", n_in, n_out)
+    return nn.Identity()
+
+
+LAYERS: dict[str, Callable[[int, int, bool, Options], nn.Module]] = {
+    "dense": lambda n_in, n_out, bias, _: nn.Linear(n_in, n_out, bias),
+    "fastfood": partial(_sandwich, "fastfood"),
+    "wavelet": partial(_sandwich, "wavelet"),
+    "wavelet-paper": partial(_sandwich, "wavelet-paper"),
+    "low-rank": lambda n_in, n_out, bias, options: LowRank(n_in, n_out, _rank(n_in, n_out, options), bias),
+    "circulant": lambda n_in, n_out, bias, _: Circulant(_square("circulant", n_in, n_out), bias),
+    "diagonal": lambda n_in, n_out, bias, _: Diagonal(_square("diagonal", n_in, n_out), bias),
+    "removed": _removed,
+}
+
+
+def make_layer(name: str, n_in: int, n_out: int, bias: bool, options: Options) -> nn.Module:
+    """Build the layer `name`, a key of `LAYERS`, or the product or sum of several with a single bias."""
+    blocks = options.blocks[0] if name in STACKED else 1
+    product, last = options.combine == "product", blocks - 1
+    layers = [LAYERS[name](n_out if product and i else n_in, n_out, bias and i == last, options) for i in range(blocks)]
+    return layers[0] if blocks == 1 else COMBINATIONS[options.combine](*layers)
+
+
+def describe(name: str, n: int, options: Options) -> tuple[str, ...]:
+    """Describe how the square layer of width `n` differs from others of its name; no memory is taken for it.
+
+    Raises:
+        ValueError: there is no layer with these options.
+    """
+    parts: list[str] = []
+    if name in ("wavelet", "wavelet-paper"):
+        with torch.device("meta"):
+            layer = _sandwich(name, n, n, False, options)
+        wavelet, taps = options.wavelet or FILTERS[options.constraint][1], options.taps
+        if name == "wavelet-paper":
+            wavelet, taps, _ = options.paper
+        parts += [f"{wavelet} in {taps} taps" if taps else wavelet, str(layer.mode), f"level {layer.level}"]
+        parts += [options.constraint] if name == "wavelet" and options.constraint != "soft" else []
+        parts += ["published slicing"] if name == "wavelet-paper" and options.published_slicing else []
+    if name in ("wavelet", "wavelet-paper", "fastfood") and options.lr_multiplier != 1:
+        parts.append(f"rate multiplier {options.lr_multiplier:g}")
+    if name == "low-rank":
+        parts.append(f"rank {_rank(n, n, options)}")
+    if options.blocks[0] > 1 and name in STACKED:
+        parts.append(f"{options.combine} of {options.blocks[0]}")
+    return tuple(parts)

@@ -1,0 +1,55 @@
+"""`learnable-wavelets reproduce shootout`: perceptrons on the pixels of MNIST, where mixing makes a difference."""
+
+import torch
+from torch import nn
+
+from ..models import LAYERS, Perceptron, describe, make_layer
+from ..spec import Experiment, Options, PaperWavelet, Recipe, Task, length
+from ..tasks import Images, as_vectors, load_mnist
+
+WIDTH, BATCH = 1024, 128
+EPOCHS = 20
+QUICK_STEPS = 300
+HELD_OUT = 12
+RATES = dict.fromkeys(LAYERS, 3e-3) | {"dense": 1e-3, "low-rank": 1e-3}
+
+
+def load(options: Options, device: torch.device) -> Task:
+    """Pixels as vectors of 1,024; every twelfth image chooses the epoch."""
+    data = load_mnist(options.data)
+    validation = len(data.train_labels) // HELD_OUT if options.validation is None else options.validation
+    return Images(data, as_vectors, BATCH, validation, device)
+
+
+def build(layer: str, options: Options, task: Task) -> nn.Module:
+    """Hidden layers of one width, all of one kind."""
+    depth = options.depth[0]
+    return Perceptron([make_layer(layer, WIDTH, WIDTH, True, options) for _ in range(depth)], WIDTH, 10)
+
+
+def recipe(layer: str, options: Options, task: Task) -> Recipe:
+    """Choose the recipe: the same for all layers but the learning rate, which `--tune` chooses for each."""
+    epochs, interval = length(options, task, EPOCHS, QUICK_STEPS, 1)
+    return Recipe(epochs, interval, BATCH, "adamw", RATES[layer], "one-cycle", weight_decay=0.01)
+
+
+def settings(layer: str, options: Options) -> tuple[str, ...]:
+    """Describe the layer and the depth."""
+    return (*describe(layer, WIDTH, options), f"{options.depth[0]} hidden")
+
+
+EXPERIMENT = Experiment(
+    name="shootout",
+    help="Perceptrons on MNIST's pixels, padded to 1,024: every layer under one protocol.",
+    layers=tuple(LAYERS),
+    load=load,
+    build=build,
+    recipe=recipe,
+    settings=settings,
+    paper=PaperWavelet("haar", 6, 6),
+    default_layers=("dense", "fastfood", "wavelet", "low-rank", "circulant", "diagonal", "removed"),
+    options=("data", "validation", "depth", "blocks", "combine", "tune"),
+    quick=f"{QUICK_STEPS} steps",
+    full=f"{EPOCHS} epochs",
+    protocols=("equal",),
+)

@@ -1,0 +1,1 @@
+"""Benchmarks for maintainers: `learnable-wavelets bench` with transforms, memory and scaling beside the layers."""
