@@ -46,9 +46,19 @@ def is_plain_eager(tensors: Sequence[Tensor | None]) -> bool:
     )
 
 
+def save(ctx: Any, tensors: Sequence[Tensor | None], constants: Sequence[Any]) -> None:
+    """Keep the inputs, and nothing else, for the backward pass; graph viewers take no `None` among saved tensors."""
+    ctx.absent = [place for place, tensor in enumerate(tensors) if tensor is None]
+    ctx.save_for_backward(*[tensor for tensor in tensors if tensor is not None] if ctx.absent else tensors)
+    ctx.constants = constants
+
+
 def differentiate(operator: Operator, ctx: Any, grad: Tensor, backward: Function) -> tuple[Tensor | None, ...]:
     """Return the gradient of every input, from `backward(grad, *inputs, needs)`."""
-    inputs = (*ctx.saved_tensors, *ctx.constants)
+    tensors = list(ctx.saved_tensors)
+    for place in ctx.absent:
+        tensors.insert(place, None)
+    inputs = (*tensors, *ctx.constants)
     needs = [ctx.needs_input_grad[place] for place in operator.places]
     if torch.is_grad_enabled() or _is_batched(grad):  # create_graph=True: to be differentiated once more
         backward = operator.reference_backward
@@ -70,8 +80,7 @@ def register(operator: Operator, backward: Function, library: torch.library.Libr
     """Give the registered operator its derivatives; `backward` is the registered operator for them."""
 
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        ctx.save_for_backward(*inputs[: operator.tensors])
-        ctx.constants = inputs[operator.tensors :]
+        save(ctx, inputs[: operator.tensors], inputs[operator.tensors :])
 
     torch.library.register_autograd(
         f"{library.ns}::{operator.name}",
@@ -107,8 +116,8 @@ def eager_path(operator: Operator, kernel_backward: Function, backward: Function
     class Eager(torch.autograd.Function):
         @staticmethod
         def forward(ctx: Any, *inputs: Any) -> Any:
-            *tensors, ctx.constants, backend, compute = inputs
-            ctx.save_for_backward(*tensors)
+            *tensors, constants, backend, compute = inputs
+            save(ctx, tensors, constants)
             ctx.rule = partial(kernel_backward, backend)
             return compute()
 
