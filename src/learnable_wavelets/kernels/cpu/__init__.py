@@ -2,6 +2,7 @@
 
 import torch
 
+from ..._checks import MODES
 from .._supports import Supports
 
 try:
@@ -19,7 +20,7 @@ else:
     from ._calls import waverec_backward as waverec_backward
 
 _DEVICES = ("cpu",) if AVAILABLE else ()
-SUPPORTS = Supports(("periodization", "zero"), (torch.float32, torch.float64, torch.bfloat16), _DEVICES)
+SUPPORTS = Supports(MODES, (torch.float32, torch.float64, torch.bfloat16), _DEVICES)
 
 
 def missing() -> str | None:

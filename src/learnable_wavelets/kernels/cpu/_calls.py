@@ -14,7 +14,10 @@ from . import _cpu as _c
 # Numbers that the C knows them by.
 DTYPES = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2}
 HADAMARD = 0
-MODES = {"periodization": 1, "zero": 2}
+MODES = {
+    "periodization": 1, "zero": 2, "constant": 3, "symmetric": 4, "periodic": 5, "smooth": 6, "reflect": 7,
+    "antisymmetric": 8, "antireflect": 9,
+}  # fmt: skip
 
 
 def _addresses(tensors: Sequence[Tensor | None]) -> list[int]:

@@ -42,12 +42,12 @@ def _gradients(
 ) -> Gradients:
     twice = torch.is_grad_enabled()
     with full_precision(grad), torch.enable_grad():
-        if not twice:  # by the bare operators inputs may come without a graph
-            inputs = [
-                t if t is None else t.detach().requires_grad_(bool(n)) for t, n in zip(inputs, needs, strict=True)
-            ]
-        wanted = [t for t, needed in zip(inputs, needs, strict=True) if needed and t is not None]
-        y = function(*inputs)
+        leaves = [
+            t if t is None or (twice and t.requires_grad) else t.detach().requires_grad_(bool(needed))
+            for t, needed in zip(inputs, needs, strict=True)
+        ]  # the bare operators take inputs without a graph
+        wanted = [t for t, needed in zip(leaves, needs, strict=True) if needed and t is not None]
+        y = function(*leaves)
         # filters have no effect at level 0: zeros
         found = iter(
             torch.autograd.grad(y, wanted, grad, create_graph=twice, allow_unused=True, materialize_grads=True)

@@ -12,7 +12,19 @@
 
 enum { LW_OK = 0, LW_NO_MEMORY = 1, LW_BAD_PERM = 2 };
 enum { LW_F32 = 0, LW_F64 = 1, LW_BF16 = 2 };
-enum { LW_HADAMARD = 0, LW_PERIODIZATION = 1, LW_ZERO = 2 };
+/* What is not periodization has pywt's lengths; beyond zero, a signal is continued in its margins before each step. */
+enum {
+    LW_HADAMARD = 0,
+    LW_PERIODIZATION = 1,
+    LW_ZERO = 2,
+    LW_CONSTANT = 3,
+    LW_SYMMETRIC = 4,
+    LW_PERIODIC = 5,
+    LW_SMOOTH = 6,
+    LW_REFLECT = 7,
+    LW_ANTISYMMETRIC = 8,
+    LW_ANTIREFLECT = 9,
+};
 enum { LW_DEC_LO = 0, LW_DEC_HI = 1, LW_REC_LO = 2, LW_REC_HI = 3 };
 
 /* A multilevel transform. `len[j]` is the number of approximation coefficients after j levels (len[0] = n). A packed
@@ -28,6 +40,13 @@ typedef struct {
     int64_t n, m, shift, margin, approx_size, apart_size;
     int64_t len[LW_MAX_LEVEL + 1], detail[LW_MAX_LEVEL + 1], approx[LW_MAX_LEVEL + 1], apart[LW_MAX_LEVEL + 1];
 } lw_plan;
+
+/* A signal of n values at a place i outside of 0..n-1: the sum of `count` of its values, weighted. */
+typedef struct {
+    int count;
+    int64_t at[3];
+    double weight[3];
+} lw_outside;
 
 /* One call of an operator. Parameters and their gradients are float32 or float64; x, y, gy and gx may be bfloat16. A
  * null pointer among the gradients means that it is not wanted. */
@@ -65,6 +84,7 @@ const lw_isa *lw_isa_current(void);
 const lw_isa *lw_isa_at(int index); /* the usable ones, best first; NULL past the end */
 int lw_isa_force(const char *name); /* NULL: the best one again; returns 0 if the name is not usable */
 int lw_plan_init(lw_plan *p, int mode, int64_t n, int level, int taps); /* 0 if the sizes do not fit together */
+lw_outside lw_continue(int mode, int64_t n, int64_t i);
 void *lw_alloc(size_t bytes);
 void lw_free(void *p);
 

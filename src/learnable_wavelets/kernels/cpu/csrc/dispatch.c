@@ -48,7 +48,7 @@ int lw_plan_init(lw_plan *p, int mode, int64_t n, int level, int taps) {
     p->mode = mode, p->n = p->m = p->apart_size = n, p->len[0] = n;
     if (n < 1 || n > ((int64_t)1 << 40)) return 0;
     if (mode == LW_HADAMARD) return (n & (n - 1)) == 0;
-    if (mode != LW_PERIODIZATION && mode != LW_ZERO) return 0;
+    if (mode < LW_PERIODIZATION || mode > LW_ANTIREFLECT) return 0;
     if (level < 0 || level > LW_MAX_LEVEL || taps < 0 || taps > 1 << 20) return 0;
     p->level = level, p->taps = taps;
     if (level == 0) return 1;
@@ -74,6 +74,43 @@ int lw_plan_init(lw_plan *p, int mode, int64_t n, int level, int taps) {
     }
     p->apart_size = apart;
     return 1;
+}
+
+static int64_t lw_modulo(int64_t i, int64_t period) { return i % period < 0 ? i % period + period : i % period; }
+
+/* At each point reflection around an end the signal climbs by the difference of the ends; the near end is the reference,
+ * so that a large or missing value at the far end stays there. */
+static lw_outside lw_antireflect(int64_t n, int64_t edge, int64_t distance) {
+    int64_t turns = distance / (n - 1), inside = distance % (n - 1), odd = turns % 2;
+    int64_t sample = edge - (odd ? n - 1 - inside : inside);
+    lw_outside r = {2, {edge, sample < 0 ? -sample : sample, n - 1 - edge}, {(double)turns + (odd ? 1 : 2), odd ? 1 : -1, 0}};
+    if (turns) r.count = 3, r.weight[2] = -(double)(turns + odd);
+    return r;
+}
+
+lw_outside lw_continue(int mode, int64_t n, int64_t i) {
+    int64_t edge = i < 0 ? 0 : n - 1, distance = i < 0 ? -i : i - edge, r;
+    lw_outside one = {1, {edge, 0, 0}, {1, 0, 0}};
+    switch (n == 1 && mode != LW_ANTISYMMETRIC ? LW_CONSTANT : mode) {
+    case LW_PERIODIC: one.at[0] = lw_modulo(i, n); break;
+    case LW_SYMMETRIC:
+    case LW_ANTISYMMETRIC:
+        r = lw_modulo(i, 2 * n);
+        one.at[0] = lw_min(r, 2 * n - 1 - r);
+        if (mode == LW_ANTISYMMETRIC && r >= n) one.weight[0] = -1;
+        break;
+    case LW_REFLECT:
+        r = lw_modulo(i, 2 * (n - 1));
+        one.at[0] = lw_min(r, 2 * (n - 1) - r);
+        break;
+    case LW_SMOOTH: {
+        lw_outside line = {2, {edge, i < 0 ? 1 : n - 2, 0}, {1 + (double)distance, -(double)distance, 0}};
+        return line;
+    }
+    case LW_ANTIREFLECT: return lw_antireflect(n, edge, distance);
+    default: break; /* constant */
+    }
+    return one;
 }
 
 void *lw_alloc(size_t bytes) {
