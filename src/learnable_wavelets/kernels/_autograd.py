@@ -82,7 +82,7 @@ def register(operator: Operator, backward: Function, library: torch.library.Libr
 
 
 def register_fwht(operator: Function, library: torch.library.Library) -> None:
-    """The transform is linear and symmetric: its own derivative, of every order."""
+    """Give `fwht` its derivative of every order: itself, for it is linear and symmetric."""
 
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         ctx.scale = inputs[1]
@@ -117,5 +117,6 @@ def eager_path(operator: Operator, kernel_backward: Function, backward: Function
             gradients = differentiate(operator, ctx, grad, ctx.rule if is_plain_eager((grad,)) else backward)
             return (*gradients[: operator.tensors], None, None, None)
 
-    apply: Function = type(operator.name.capitalize(), (Eager,), {}).apply  # `grad_fn` shows its name and Backward
+    Eager.__name__ = operator.name.capitalize()  # `grad_fn` shows it, followed by Backward
+    apply: Function = Eager.apply
     return apply

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import ModuleType
+from typing import cast
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
 from . import cpu, reference, triton
+from ._supports import Backend
 
-BACKENDS: dict[str, ModuleType] = {"reference": reference, "cpu": cpu, "triton": triton}
+BACKENDS = {
+    name: cast(Backend, module) for name, module in (("reference", reference), ("cpu", cpu), ("triton", triton))
+}
+REFERENCE = BACKENDS["reference"]
 
 _FORCED: ContextVar[str | None] = ContextVar("learnable_wavelets_backend", default=None)
 
@@ -76,7 +80,7 @@ def forced_backend() -> str | None:
 forced_backend._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
-def choose(x: Tensor, mode: str, fits: bool = True) -> ModuleType:
+def choose(x: Tensor, mode: str, fits: bool = True) -> Backend:
     """Return the back end for data like x, a signal extension mode and sizes that `fits` says a kernel takes.
 
     Raises:
@@ -85,19 +89,19 @@ def choose(x: Tensor, mode: str, fits: bool = True) -> ModuleType:
     forced = forced_backend()
     name = forced or ("triton" if x.is_cuda else "cpu")
     backend = BACKENDS[name]
-    if backend is reference:
-        return reference
+    if backend is REFERENCE:
+        return backend
     obstacle = _obstacle(backend, x, mode, fits)
     if obstacle is None:
         return backend
     if forced is not None:
         raise RuntimeError(f"back end {forced!r} does not serve this call: {obstacle}")
-    return reference
+    return REFERENCE
 
 
-def _obstacle(backend: ModuleType, x: Tensor, mode: str, fits: bool) -> str | None:
+def _obstacle(backend: Backend, x: Tensor, mode: str, fits: bool) -> str | None:
     """Return why a kernel does not serve the call, or `None`."""
-    missing: str | None = backend.missing()
+    missing = backend.missing()
     modes, dtypes, devices = backend.SUPPORTS
     if missing is not None:
         return missing

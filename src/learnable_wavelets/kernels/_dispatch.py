@@ -8,22 +8,23 @@ import torch
 from torch import Tensor
 
 from . import _library, reference
-from ._backend import choose
-from ._precision import compute_dtype, full_precision
+from ._backend import REFERENCE, choose
+from ._precision import full_precision
 from ._sandwich import Sandwich
+from ._validate import check_operands
 
 
 def fwht(x: Tensor, scale: float) -> Tensor:
     """Return `scale * x @ H_n` on the last axis, in the dtype of x; half dtypes are computed in float32."""
     backend = choose(x, "periodization")
-    return reference.fwht(x, scale) if backend is reference else _library.fwht(backend, x, scale)
+    return reference.fwht(x, scale) if backend is REFERENCE else _library.fwht(backend, x, scale)
 
 
 def wavedec(x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int) -> list[Tensor]:
     """Return `[cA_n, cD_n, ..., cD_1]` on the last axis, x and filters in one dtype."""
     n = x.shape[-1]
     backend = choose(x, mode, _halves(n, mode, level))
-    if backend is reference:
+    if backend is REFERENCE:
         return reference.decompose(x, lo, hi, mode, level)
     packed = _library.wavedec(backend, x, lo, hi, mode, level)
     return list(torch.split(packed, list(reference.coeff_lengths(n, lo.shape[0], mode, level)), dim=-1))
@@ -38,18 +39,19 @@ def waverec(coeffs: Sequence[Tensor | None], lo: Tensor, hi: Tensor, mode: str) 
     n = 2 * d if mode == "periodization" else 2 * d - taps + 2
     fits = level > 0 and len(present) == len(coeffs) and n > 0 and _halves(n, mode, level)
     fits = fits and tuple(c.shape[-1] for c in present) == reference.coeff_lengths(n, taps, mode, level)
-    backend = choose(present[0], mode, fits) if level else reference
-    if backend is reference:
+    backend = choose(present[0], mode, fits) if level else REFERENCE
+    if backend is REFERENCE:
         return reference.reconstruct(coeffs, lo, hi, mode)
     return _library.waverec(backend, torch.cat(present, dim=-1), lo, hi, n, mode, level)
 
 
 def sandwich(x: Tensor, operands: Sandwich) -> Tensor:
     """Return `y = scale * S W^-1 G P W B x + bias`, see `reference.sandwich`."""
-    fits = compute_dtype(x.dtype) == operands.diag_out.dtype
-    backend = choose(x, operands.transform.mode) if fits else reference
-    if backend is not reference:
+    backend = choose(x, operands.transform.mode)
+    if backend is not REFERENCE:
         return _library.sandwich(backend, x, operands)
+    if not torch.compiler.is_compiling():  # tracers would record every look at a shape
+        check_operands(x, operands)
     with full_precision(x):
         return reference.sandwich(x, operands)
 

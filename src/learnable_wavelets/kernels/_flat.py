@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from . import reference
-from ._sandwich import TENSORS, Sandwich, sources
+from ._backend import BACKENDS
+from ._sandwich import Sandwich, sources
+from ._supports import Backend
 from ._validate import (
+    aligned,
+    check_bank,
     check_data,
     check_depth,
     check_grad,
@@ -20,30 +23,29 @@ from ._validate import (
     check_power_of_two,
     check_sandwich,
     check_transform,
-    aligned,
 )
 
 
-def fwht(backend: ModuleType, x: Tensor, scale: float) -> Tensor:
+def fwht(backend: Backend, x: Tensor, scale: float) -> Tensor:
     check_data(x, "x", backend.SUPPORTS)
     check_power_of_two(x.shape[-1])
     return backend.fwht(aligned(x), scale)
 
 
-def wavedec(backend: ModuleType, x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int) -> Tensor:
+def wavedec(backend: Backend, x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int) -> Tensor:
     check_data(x, "x", backend.SUPPORTS, mode)
     x, lo, hi, _ = check_transform(x, lo, hi, mode, level)
     return backend.wavedec(x, lo, hi, mode, level)
 
 
-def waverec(backend: ModuleType, packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int) -> Tensor:
+def waverec(backend: Backend, packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int) -> Tensor:
     check_data(packed, "packed", backend.SUPPORTS, mode)
     packed, lo, hi, _ = check_transform(packed, lo, hi, mode, level, n)
     return backend.waverec(packed, lo, hi, n, mode, level)
 
 
 def wavedec_backward(
-    backend: ModuleType, grad: Tensor, x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int, needs: Sequence[bool]
+    backend: Backend, grad: Tensor, x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int, needs: Sequence[bool]
 ) -> Sequence[Tensor]:
     check_data(x, "x", backend.SUPPORTS, mode)
     x, lo, hi, m = check_transform(x, lo, hi, mode, level)
@@ -51,7 +53,7 @@ def wavedec_backward(
 
 
 def waverec_backward(
-    backend: ModuleType, grad: Tensor, packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int,
+    backend: Backend, grad: Tensor, packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int,
     needs: Sequence[bool],
 ) -> Sequence[Tensor]:  # fmt: skip
     check_data(packed, "packed", backend.SUPPORTS, mode)
@@ -60,22 +62,26 @@ def waverec_backward(
     return backend.waverec_backward(grad, packed, lo, hi, n, mode, level, needs)
 
 
-def sandwich(backend: ModuleType, x: Tensor, *operands: Any) -> Tensor:
+def sandwich(backend: Backend, x: Tensor, *operands: Any) -> Tensor:
     record = Sandwich.from_flat(operands)
     check_data(x, "x", backend.SUPPORTS, record.transform.mode)
     x, record = check_sandwich(x, record)
-    if backend is reference:  # the kernels check each entry of their copy
-        check_permutation(record.permutation)
+    _check_entries(backend, record)
     return backend.sandwich(x, record)
 
 
-def sandwich_backward(backend: ModuleType, grad: Tensor, x: Tensor, *operands: Any) -> Sequence[Tensor]:
-    *operands, needs = operands
-    record = Sandwich.from_flat(operands)
+def sandwich_backward(backend: Backend, grad: Tensor, x: Tensor, *operands: Any) -> Sequence[Tensor]:
+    record, needs = Sandwich.from_flat(operands[:-1]), operands[-1]
     check_data(x, "x", backend.SUPPORTS, record.transform.mode)
     x, record = check_sandwich(x, record)
-    needs = check_needs(needs, sources(x, operands))
+    _check_entries(backend, record)
+    needs = check_needs(needs, sources(x, record.tensors()))
     return backend.sandwich_backward(check_grad(grad, x, record.layout.out_features), x, record, needs)
+
+
+def _check_entries(backend: Backend, record: Sandwich) -> None:
+    if backend is not BACKENDS["cpu"]:  # the C checks each entry of its own copy
+        check_permutation(record.permutation)
 
 
 # --- gradients in plain torch, unchecked: under `vmap` and `create_graph=True` there are no addresses to look at
@@ -99,12 +105,14 @@ def fake_fwht(x: Tensor, scale: float) -> Tensor:
 def fake_wavedec(x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int) -> Tensor:
     check_data(x, "x")
     check_depth(mode, level)
-    return x.new_empty((*x.shape[:-1], sum(reference.coeff_lengths(x.shape[-1], lo.shape[0], mode, level))))
+    taps = check_bank(lo, hi)
+    return x.new_empty((*x.shape[:-1], sum(reference.coeff_lengths(x.shape[-1], taps, mode, level))))
 
 
 def fake_waverec(packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int) -> Tensor:
     check_data(packed, "packed")
     check_depth(mode, level)
+    check_bank(lo, hi)
     return packed.new_empty((*packed.shape[:-1], n))
 
 
@@ -117,15 +125,17 @@ fake_waverec_backward = fake_wavedec_backward
 
 def fake_sandwich(x: Tensor, *operands: Any) -> Tensor:
     check_data(x, "x")
-    return x.new_empty((*x.shape[:-1], operands[3].shape[0]))
+    return x.new_empty((*x.shape[:-1], Sandwich.from_flat(operands).layout.out_features))
 
 
 def fake_sandwich_backward(grad: Tensor, x: Tensor, *operands: Any) -> list[Tensor]:
-    return _gradients(sources(x, operands), operands[-1], operands[3])
+    record = Sandwich.from_flat(operands[:-1])
+    return _gradients(sources(x, record.tensors()), operands[-1], record.diag_out)
 
 
 def _gradients(inputs: Sequence[Tensor | None], needs: Sequence[bool], like: Tensor) -> list[Tensor]:
+    wanted = check_needs(needs, inputs)
     return [
-        like.new_empty((0,)) if t is None or not needed else t.new_empty(t.shape)
-        for t, needed in zip(inputs, needs, strict=True)
+        t.new_empty(t.shape) if needed and t is not None else like.new_empty((0,))
+        for t, needed in zip(inputs, wanted, strict=True)
     ]

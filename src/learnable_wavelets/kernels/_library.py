@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from . import _flat as flat
-from . import cpu, reference, triton
+from . import cpu, triton
 from ._autograd import Operator, eager_path, is_plain_eager, register, register_fwht
-from ._backend import forced_backend
+from ._backend import BACKENDS, REFERENCE, forced_backend
 from ._sandwich import CONSTANTS, INDEX, TENSORS, Sandwich
-from ._validate import check_sandwich, check_transform
+from ._supports import Backend
+from ._validate import check_present, check_sandwich, check_transform
 
 NAMESPACE = "learnable_wavelets"
 _OPERANDS = ", ".join(f"{kind} {name}" for name, kind in {"x": "Tensor", **TENSORS, **CONSTANTS}.items())
@@ -35,17 +35,40 @@ SCHEMAS = {
 }
 
 
-def _backend(x: Tensor) -> ModuleType:
+def _backend(x: Tensor) -> Backend:
     """Return the back end of a registered operator: that of the device of x, or a forced one that takes the device."""
     if x.is_cuda or (triton.INTERPRETED and forced_backend() == "triton"):
-        return triton
-    return cpu if cpu.AVAILABLE else reference
+        return BACKENDS["triton"]
+    return BACKENDS["cpu"] if cpu.AVAILABLE else REFERENCE
+
+
+def _required(name: str) -> list[tuple[int, str]]:
+    """Return place and name of each tensor that must not be `None`."""
+    arguments = getattr(getattr(torch.ops, NAMESPACE), name).default._schema.arguments
+    return [(place, a.name) for place, a in enumerate(arguments) if isinstance(a.type, torch.TensorType)]
 
 
 def _implementation(name: str) -> Callable[..., Any]:
-    function = getattr(flat, name)
+    function, required = getattr(flat, name), _required(name)
     data = 1 if name.endswith("_backward") else 0  # the place of x
-    return lambda *args: function(_backend(args[data]), *args)
+
+    def run(*args: Any) -> Any:
+        for place, argument in required:
+            check_present(argument, args[place])
+        return function(_backend(args[data]), *args)
+
+    return run
+
+
+def _fake(name: str) -> Callable[..., Any]:
+    function, required = getattr(flat, f"fake_{name}"), _required(name)
+
+    def run(*args: Any) -> Any:
+        for place, argument in required:
+            check_present(argument, args[place])
+        return function(*args)
+
+    return run
 
 
 LIBRARY = torch.library.Library(NAMESPACE, "DEF")  # type: ignore[no-untyped-call]
@@ -53,9 +76,14 @@ for _name, _schema in SCHEMAS.items():
     LIBRARY.define(_name + _schema, tags=(torch.Tag.pt2_compliant_tag,))  # type: ignore[no-untyped-call]
     for _device in ("CPU", "CUDA"):
         LIBRARY.impl(_name, _implementation(_name), _device)  # type: ignore[no-untyped-call]
-    torch.library.register_fake(f"{NAMESPACE}::{_name}", getattr(flat, f"fake_{_name}"), lib=LIBRARY)
+    torch.library.register_fake(f"{NAMESPACE}::{_name}", _fake(_name), lib=LIBRARY)
 
 OPERATORS = {name: getattr(getattr(torch.ops, NAMESPACE), name).default for name in SCHEMAS}
+
+
+def _call(name: str, *args: Any) -> Tensor:
+    result: Tensor = OPERATORS[name](*args)
+    return result
 
 
 def _differentiable(name: str, tensors: int, places: Sequence[int]) -> Callable[..., Any]:
@@ -78,7 +106,7 @@ class _EagerFWHT(torch.autograd.Function):
     """Its own derivative, of every order."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, scale: float, backend: ModuleType) -> Tensor:
+    def forward(ctx: Any, x: Tensor, scale: float, backend: Backend) -> Tensor:
         ctx.scale, ctx.backend = scale, backend
         return flat.fwht(backend, x, scale)
 
@@ -87,39 +115,45 @@ class _EagerFWHT(torch.autograd.Function):
         return fwht(ctx.backend, grad, ctx.scale), None, None
 
 
-def fwht(backend: ModuleType, x: Tensor, scale: float) -> Tensor:
+def fwht(backend: Backend, x: Tensor, scale: float) -> Tensor:
     if not is_plain_eager((x,)):
-        return OPERATORS["fwht"](x, scale)
+        return _call("fwht", x, scale)
     if torch.is_grad_enabled():
-        return _EagerFWHT.apply(x, scale, backend)  # type: ignore[no-untyped-call]
+        y: Tensor = _EagerFWHT.apply(x, scale, backend)  # type: ignore[no-untyped-call]
+        return y
     return flat.fwht(backend, x, scale)
 
 
-def wavedec(backend: ModuleType, x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int) -> Tensor:
+def wavedec(backend: Backend, x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int) -> Tensor:
     if not is_plain_eager((x, lo, hi)):
-        return OPERATORS["wavedec"](x, lo, hi, mode, level)
+        return _call("wavedec", x, lo, hi, mode, level)
     data, low, high, _ = check_transform(x, lo, hi, mode, level)
     if not torch.is_grad_enabled():
         return backend.wavedec(data, low, high, mode, level)
     compute = partial(backend.wavedec, data, low, high, mode, level)
-    return _EAGER["wavedec"](x, lo, hi, (mode, level), backend, compute)
+    result: Tensor = _EAGER["wavedec"](x, lo, hi, (mode, level), backend, compute)
+    return result
 
 
-def waverec(backend: ModuleType, packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int) -> Tensor:
+def waverec(backend: Backend, packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int) -> Tensor:
     if not is_plain_eager((packed, lo, hi)):
-        return OPERATORS["waverec"](packed, lo, hi, n, mode, level)
+        return _call("waverec", packed, lo, hi, n, mode, level)
     data, low, high, _ = check_transform(packed, lo, hi, mode, level, n)
     if not torch.is_grad_enabled():
         return backend.waverec(data, low, high, n, mode, level)
     compute = partial(backend.waverec, data, low, high, n, mode, level)
-    return _EAGER["waverec"](packed, lo, hi, (n, mode, level), backend, compute)
+    result: Tensor = _EAGER["waverec"](packed, lo, hi, (n, mode, level), backend, compute)
+    return result
 
 
-def sandwich(backend: ModuleType, x: Tensor, operands: Sandwich) -> Tensor:
+def sandwich(backend: Backend, x: Tensor, operands: Sandwich) -> Tensor:
     tensors = (x, *operands.tensors())
     if not is_plain_eager(tensors):
-        return OPERATORS["sandwich"](*tensors, *operands.constants())
+        return _call("sandwich", *tensors, *operands.constants())
     data, checked = check_sandwich(x, operands)
     if not torch.is_grad_enabled():
         return backend.sandwich(data, checked)
-    return _EAGER["sandwich"](*tensors, operands.constants(), backend, partial(backend.sandwich, data, checked))
+    result: Tensor = _EAGER["sandwich"](
+        *tensors, operands.constants(), backend, partial(backend.sandwich, data, checked)
+    )
+    return result

@@ -5,7 +5,7 @@ import torch
 from .._supports import Supports
 
 try:
-    from . import _cpu
+    from . import _cpu as _cpu
 except ImportError:  # built without a compiler: everything works in plain torch
     AVAILABLE = False
 else:

@@ -36,7 +36,7 @@ def _reflect(x: Tensor, i: Tensor) -> Tensor:
 
 
 def _smooth(x: Tensor, i: Tensor) -> Tensor:
-    """A straight line through the two samples at each end."""
+    """Continue the straight line through the two samples at each end."""
     n = x.shape[-1]
     edge = i.clamp(0, n - 1)
     inner = torch.where(i < 0, min(1, n - 1), max(n - 2, 0))
