@@ -142,7 +142,9 @@ class SandwichLayer(nn.Module, ABC):
         if input.is_nested:
             return apply_to_rows(self, input)
         if input.dim() == 0 or input.shape[-1] != self.in_features:
-            raise ValueError(f"`input` must have a last dimension of {self.in_features}, got shape {tuple(input.shape)}")
+            raise ValueError(
+                f"`input` must have a last dimension of {self.in_features}, got shape {tuple(input.shape)}"
+            )
         if input.dtype not in (out_dtype, own.dtype):  # under autocast; its range may be neither's
             input = input.to(own.dtype)
         y = kernels.sandwich(input, self._operands(input, *diagonals, bias, self._transform(input)))
@@ -197,12 +199,12 @@ class SandwichLayer(nn.Module, ABC):
             metadata.setdefault(prefix[:-1], {}).update(self._configuration())
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, metadata: Any, *args: Any) -> None:
-        own, errors = self._configuration(), args[-1]
-        for name in own.keys() & metadata.keys():
-            if own[name] != metadata[name]:
-                where = f" of {prefix[:-1]}" if prefix else ""
-                errors.append(f"`{name}`{where} is {own[name]!r}, but the state was saved with {metadata[name]!r}.")
-                return
+        different = {name: own for name, own in self._configuration().items() if metadata.get(name, own) != own}
+        where, errors = f" of {prefix[:-1]}" if prefix else "", args[-1]
+        for name, own in different.items():
+            errors.append(f"`{name}`{where} is {own!r}, but the state was saved with {metadata[name]!r}.")
+        if different:
+            return
         super()._load_from_state_dict(state_dict, prefix, metadata, *args)
 
     def _configuration(self) -> dict[str, Any]:

@@ -96,7 +96,9 @@ class Gated(nn.Module, ABC):
         """The input matrices of all gates, one below the other, and their biases."""
         return getattr(self, "weight_ih" + suffix), getattr(self, "bias_ih" + suffix)
 
-    def _products(self, suffix: str, gates: tuple[str, ...], context: SequenceContext) -> Callable[[Tensor], list[Tensor]]:
+    def _products(
+        self, suffix: str, gates: tuple[str, ...], context: SequenceContext
+    ) -> Callable[[Tensor], list[Tensor]]:
         """A function of h: its products with the recurrent matrices of these gates, in their order."""
         parts: list[tuple[list[int], Callable[[Tensor], Tensor]]] = []
         dense = [index for index, gate in enumerate(gates) if gate in self._dense]

@@ -115,7 +115,10 @@ class Recurrent(Gated):
             outputs = []
             for reverse, suffix in enumerate(self._suffixes(layer)):
                 y, end = scan(
-                    self._step(suffix, context), self._inputs(x, sizes, suffix), starts[len(ends)], reverse=bool(reverse)
+                    self._step(suffix, context),
+                    self._inputs(x, sizes, suffix),
+                    starts[len(ends)],
+                    reverse=bool(reverse),
                 )
                 outputs.append(y)
                 ends.append(end)
