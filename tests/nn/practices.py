@@ -1,4 +1,4 @@
-"""Practices of users of `nn.Linear`: functions of `make`, which builds a module, and an input x; each asserts the value."""
+"""Practices of users of `nn.Linear`: functions of `make`, which builds a module, and an input; each asserts the value."""
 
 import copy
 import io
@@ -43,7 +43,7 @@ def different(a, b):
 
 
 def train(module, x, steps=3, optimizer=None):
-    optimizer = optimizer or SGD(module.parameters(), lr=0.05)
+    optimizer = optimizer or SGD(module.parameters(), lr=0.01)
     for _ in range(steps):
         optimizer.zero_grad()
         (output(module, x) - 1).square().mean().backward()
@@ -52,10 +52,9 @@ def train(module, x, steps=3, optimizer=None):
 
 
 def own_parameters(module):
-    """Every parameter that a module reads in its own `forward`, with the module."""
-    for part in module.modules():
-        if not isinstance(part, (nn.ParameterList, nn.ParameterDict)):
-            yield from ((part, name) for name, p in list(part.named_parameters(recurse=False)) if p.dim())
+    """Return every parameter that a module reads in its own `forward`, with the module."""
+    parts = [part for part in module.modules() if not isinstance(part, nn.ParameterList)]
+    return [(part, name) for part in parts for name, p in part.named_parameters(recurse=False) if p.dim()]
 
 
 # --- averages
