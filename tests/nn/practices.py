@@ -1,4 +1,4 @@
-"""Practices of users of `nn.Linear`: functions of `make`, which builds a module, and an input; each asserts the value."""
+"""Practices of users of `nn.Linear`: functions of `make`, which builds a module, and an input; each checks values."""
 
 import copy
 import io

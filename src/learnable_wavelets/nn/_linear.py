@@ -21,9 +21,9 @@ from ._layer import LR_MULTIPLIER, Banks, SandwichLayer
 class WaveletLinear(SandwichLayer):
     r"""A drop-in for `nn.Linear` with O(n) parameters: $y = S W^{-1} G P W B\, x + \text{bias}$.
 
-    B, G and S are learned diagonals, P is a fixed permutation that follows from `seed`, W the multilevel wavelet transform with the
-    *learned* decomposition filters and $W^{-1}$ the inverse transform with the learned reconstruction filters. The
-    dense operation that it replaces is `x @ layer.to_dense().T + layer.bias`.
+    B, G and S are learned diagonals, P is a fixed permutation that follows from `seed`, W the multilevel wavelet
+    transform with the *learned* decomposition filters and $W^{-1}$ the inverse transform with the learned
+    reconstruction filters. The dense operation that it replaces is `x @ layer.to_dense().T + layer.bias`.
 
     Args:
         in_features: size of each input.
@@ -71,8 +71,8 @@ class WaveletLinear(SandwichLayer):
         True
 
     Notes:
-        With `seed=None` and diagonals of ones the layer is the identity. A square layer whose width is a multiple of 4 (of
-        `2**level`, if that is given) starts as an orthogonal matrix if its wavelet is orthogonal. Another width is
+        With `seed=None` and diagonals of ones the layer is the identity. A square layer whose width is a multiple of 4
+        (of `2**level`, if that is given) starts as an orthogonal matrix if its wavelet is orthogonal. Another width is
         padded, by up to three zeros, and each may cost one of the rank.
         At the start the outputs for N(0, 1) inputs have variance 1 for every shape, gradients `out_features /
         in_features` as for `nn.Linear`.
