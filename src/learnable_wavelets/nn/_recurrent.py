@@ -146,7 +146,7 @@ class Gated(nn.Module, ABC):
         else:
             raise TypeError(f"`hx` must be a pair of tensors (h_0, c_0), got {type(hx).__name__}")
         for name, state in named.items():
-            check_input(state, own, name)
+            check_dense(state, own, name)
             if state.shape != shape:
                 raise ValueError(f"`{name}` must have shape {shape}, got {tuple(state.shape)}")
         return tuple(state.to(own.dtype) for state in named.values())
@@ -186,8 +186,8 @@ class Cell(Gated):
 
     def _forward(self, input: Tensor, hx: Any) -> State:
         x = input
-        dtype = self._result_dtype(x, hx, check_input(x, self._own))
-        if x.is_nested or x.dim() not in (1, 2) or x.shape[-1] != self.input_size:
+        dtype = self._result_dtype(x, hx, check_dense(x, self._own))
+        if x.dim() not in (1, 2) or x.shape[-1] != self.input_size:
             expected = f"1-D (unbatched) or 2-D with a last dimension of {self.input_size}"
             raise ValueError(f"`input` must be {expected}, got shape {tuple(x.shape)}")
         state = self._read_state(hx, (*x.shape[:-1], self.hidden_size))
@@ -195,6 +195,14 @@ class Cell(Gated):
         # under autocast the products have a half dtype, and the states must not
         inputs = linear(x, weight, bias).to(weight.dtype).chunk(len(self.GATES), dim=-1)
         return tuple(s.to(dtype) for s in self._step("", SequenceContext(state[0], {}))(inputs, state))
+
+
+def check_dense(value: Any, own: Tensor, name: str = "input") -> torch.dtype:
+    """Check an input or a state as every layer does, and refuse nested tensors; `PackedSequence` is for ragged ones."""
+    dtype = check_input(value, own, name)
+    if value.is_nested:
+        raise TypeError(f"`{name}` must be a dense tensor or a PackedSequence, got a nested tensor")
+    return dtype
 
 
 def check_gates(gates: Iterable[str] | None, known: tuple[str, ...]) -> tuple[str, ...]:

@@ -12,9 +12,9 @@ from torch.nn.functional import dropout as drop
 from torch.nn.functional import linear
 from torch.nn.utils.rnn import PackedSequence
 
-from .._checks import check_dropout, check_flag, check_input, check_size
+from .._checks import check_dropout, check_flag, check_size
 from ._fuse import SequenceContext
-from ._recurrent import Gated, Inputs, LayerFactory, State, Step
+from ._recurrent import Gated, Inputs, LayerFactory, State, Step, check_dense
 
 
 class Recurrent(Gated):
@@ -67,8 +67,8 @@ class Recurrent(Gated):
         if isinstance(input, PackedSequence):
             return self._forward_packed(input, hx)
         x = input
-        dtype = self._result_dtype(x, hx, check_input(x, self._own))
-        if x.is_nested or x.dim() not in (2, 3) or x.shape[-1] != self.input_size:
+        dtype = self._result_dtype(x, hx, check_dense(x, self._own))
+        if x.dim() not in (2, 3) or x.shape[-1] != self.input_size:
             expected = f"2-D (unbatched) or 3-D with a last dimension of {self.input_size}"
             raise ValueError(f"`input` must be {expected}, got shape {tuple(x.shape)}")
         unbatched = x.dim() == 2
@@ -89,7 +89,7 @@ class Recurrent(Gated):
     def _forward_packed(self, packed: PackedSequence, hx: Any) -> tuple[PackedSequence, Any]:
         data, sizes, sorted_indices, unsorted_indices = packed
         x = data
-        dtype = self._result_dtype(x, hx, check_input(x, self._own))
+        dtype = self._result_dtype(x, hx, check_dense(x, self._own))
         if x.dim() != 2 or x.shape[-1] != self.input_size:
             raise ValueError(f"`input` must hold vectors of {self.input_size} entries, got shape {tuple(x.shape)}")
         sizes_list = sizes.tolist()
