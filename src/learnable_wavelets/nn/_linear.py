@@ -106,14 +106,14 @@ class WaveletLinear(SandwichLayer):
         in_features, out_features = check_size("in_features", in_features), check_size("out_features", out_features)
         bias = check_flag("bias", bias, "; the wavelet is given by keyword, `wavelet=`")
         mode, dtype, dropout = check_mode(mode), check_dtype(dtype), check_dropout(dropout)
-        own = not isinstance(wavelet, WaveletFilter)
-        filter = LearnableWaveletFilter(wavelet, device=device, dtype=dtype) if own else wavelet
+        shared = wavelet if isinstance(wavelet, WaveletFilter) else None
+        filter = LearnableWaveletFilter(wavelet, device=device, dtype=dtype) if shared is None else shared
         layout, depth = choose_layout(in_features, out_features, level, mode, len(filter))
         super().__init__(
             layout, sum(coeff_lengths(layout.n, len(filter), mode, depth)), bias=bias, dropout=dropout, seed=seed,
             lr_multiplier=lr_multiplier, trainable=True, device=device, dtype=dtype,
         )  # fmt: skip
-        self.level, self.mode, self.filter, self._own_filter = depth, mode, filter, own
+        self.level, self.mode, self.filter, self._own_filter = depth, mode, filter, shared is None
         self._reset_diagonals("signs")
 
     def reset_parameters(self, start: str = "signs") -> None:
@@ -129,12 +129,11 @@ class WaveletLinear(SandwichLayer):
 
     def _transform(self, like: Tensor, banks: Banks | None = None) -> Transform:
         filter: Any = self._modules["filter"]
-        if banks is None:
+        bank = None if banks is None else banks.get(filter)
+        if bank is None:
             bank = read_bank(filter)
-        else:
-            bank = banks.get(filter)
-            if bank is None:
-                bank = banks[filter] = read_bank(filter)
+            if banks is not None:
+                banks[filter] = bank
         check_device(bank, like)
         dtype = torch.float64 if like.dtype == torch.float64 else torch.float32
         return Transform("wavelet", bank if bank.dec_lo.dtype == dtype else bank.to(dtype=dtype), self.mode, self.level)
