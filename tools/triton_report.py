@@ -1,4 +1,4 @@
-"""What the compiler makes of the Triton kernels for a GPU that need not be there: registers, spills, shared memory.
+"""Report registers, spills and shared memory of the compiled Triton kernels, for a GPU that need not be there.
 
     python tools/triton_report.py                 # a table of both layers
     python tools/triton_report.py --check         # only: does every kernel compile, in every variant and dtype?
@@ -25,6 +25,7 @@ from triton.runtime.jit import JITFunction
 import learnable_wavelets as lw
 from learnable_wavelets.kernels import triton as kernels
 from learnable_wavelets.kernels._layout import Layout
+from learnable_wavelets.kernels._sandwich import HADAMARD, Sandwich, Transform
 from learnable_wavelets.kernels.triton import _tiles
 
 TOOLS = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
@@ -48,7 +49,7 @@ class Absent:
 
 @contextmanager
 def compiled_only(arch: int = 90, multiprocessors: int = 132) -> Iterator[list[tuple[str, Any, float]]]:
-    """Within the block, launches compile: the list gets name, compiled kernel and seconds. Results are left unset."""
+    """Compile in place of launches, within the block: the list gets name, kernel and seconds; results are left unset."""
     made: list[tuple[str, Any, float]] = []
     run, count, driver = JITFunction.run, _tiles.multiprocessors, triton.runtime.driver
     before = driver._active
@@ -69,7 +70,7 @@ def compiled_only(arch: int = 90, multiprocessors: int = 132) -> Iterator[list[t
 
 
 def usage(kernel: Any) -> dict[str, int]:
-    """Registers and bytes of spilled registers of a thread, bytes of shared memory, barriers, shuffles."""
+    """Return registers and bytes of spilled registers of a thread, bytes of shared memory, barriers, shuffles."""
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
         file.write(kernel.asm["cubin"])
         file.flush()
@@ -87,17 +88,17 @@ def usage(kernel: Any) -> dict[str, int]:
 
 
 def compile_layer(layout: Layout, wavelet: str | None, level: int, dtype: torch.dtype, rows: int = 8192) -> None:
-    """The operators of a layer, forward and backward."""
+    """Compile the operators of a layer, forward and backward."""
     real = torch.float64 if dtype == torch.float64 else torch.float32
-    bank = [None] * 4 if wavelet is None else list(lw.FilterBank.from_wavelet(wavelet, dtype=real))
+    bank = () if wavelet is None else tuple(lw.FilterBank.from_wavelet(wavelet, dtype=real))
     x, grad = (torch.empty(rows, size, dtype=dtype) for size in (layout.in_features, layout.out_features))
     middle, last = torch.ones(layout.blocks, layout.n, dtype=real), torch.ones(layout.out_features, dtype=real)
     permutation = torch.arange(layout.n).expand(layout.blocks, -1)
     first = torch.ones(layout.diag_in_shape, dtype=real)
-    arguments = (x, first, permutation, middle, last, last, *bank)
-    shape = (layout, "hadamard" if wavelet is None else "periodization", level)
-    kernels.sandwich(*arguments, *shape)
-    kernels.sandwich_backward(grad, *arguments, *shape, [True] * 5 + [wavelet is not None] * 4)
+    transform = HADAMARD if wavelet is None else Transform("wavelet", bank, "periodization", level)
+    operands = Sandwich(first, permutation, middle, last, last, transform, layout, scale=64.0)
+    kernels.sandwich(x, operands)
+    kernels.sandwich_backward(grad, x, operands, [True] * 5 + [wavelet is not None] * 4)
 
 
 def compile_transforms(n: int, wavelet: str, level: int, dtype: torch.dtype) -> None:
@@ -110,7 +111,7 @@ def compile_transforms(n: int, wavelet: str, level: int, dtype: torch.dtype) -> 
 
 
 def check(arch: int) -> int:
-    """Every kernel in its variants; the number of compilations."""
+    """Compile every kernel in its variants; return their number."""
     square = Layout(48, 48, 48, 1, False, True)
     with compiled_only(arch) as made:
         for dtype in (torch.float32, torch.bfloat16, torch.float16, torch.float64):
