@@ -37,6 +37,7 @@ def test_forcing_an_unknown_backend():
         pass
 
 
+@pytest.mark.slow
 def test_forcing_what_was_not_built():
     program = (
         "import sys; sys.modules['learnable_wavelets.kernels.cpu._cpu'] = None\n"
@@ -205,6 +206,7 @@ def test_batched_gradients(kind):
     assert torch.allclose(together, torch.stack(alone), atol=1e-6)
 
 
+@pytest.mark.slow
 @LAYERS
 def test_compiled_gradients(kind):
     layer, x = kind(16, 16), torch.randn(4, 16)

@@ -118,6 +118,7 @@ def test_scale(isa, mode, dtype, scale):
             check_sandwich(rows, LAYOUTS[layout](16), mode, 2, 4, True, dtype, scale)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mode", "level"), [("hadamard", 0), ("periodization", 6)])
 def test_results_do_not_depend_on_the_number_of_threads(isa, two_threads, mode, level):
     """Large enough for two threads, and to leave the second-level cache."""

@@ -24,6 +24,7 @@ def check(operator, arguments):
     assert set(results.values()) == {"SUCCESS"}, results
 
 
+@pytest.mark.slow
 def test_opcheck_of_the_transforms(signal):
     check(OPS.fwht, (signal, 0.5))
     check(OPS.wavedec, (signal, *BANK[:2], "zero", 2))

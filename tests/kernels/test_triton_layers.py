@@ -197,6 +197,7 @@ def run_python(program, **environment):
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=settings)
 
 
+@pytest.mark.slow
 def test_triton_is_not_imported_before_its_first_tensor():
     """Not by us: `torch._dynamo` imports it too."""
     done = run_python(
@@ -211,6 +212,7 @@ def test_triton_is_not_imported_before_its_first_tensor():
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is there")
 def test_forcing_triton_without_a_device():
     done = run_python("import learnable_wavelets as lw\nwith lw.kernels.use_backend('triton'): pass")
@@ -218,6 +220,7 @@ def test_forcing_triton_without_a_device():
     assert f"RuntimeError: back end 'triton' is not available here: {why}" in done.stderr
 
 
+@pytest.mark.slow
 def test_forcing_triton_that_is_not_installed():
     done = run_python(
         "import importlib.util as u\n"
@@ -231,6 +234,7 @@ def test_forcing_triton_that_is_not_installed():
     assert "RuntimeError: back end 'triton' is not available here: triton is not installed" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_interpreter_is_a_backend():
     done = run_python("import learnable_wavelets as lw\nprint(*lw.kernels.available_backends())", TRITON_INTERPRET="1")
     assert "triton" in done.stdout.split()

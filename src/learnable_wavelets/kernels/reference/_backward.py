@@ -44,7 +44,7 @@ def _gradients(
     twice = torch.is_grad_enabled()
     with full_precision(grad), _recording(twice):
         if not twice:  # by the bare operators inputs may come without a graph
-            grad = _leaf(grad)
+            grad = grad.clone() if grad.is_inference() else grad
             inputs = [t if t is None else _leaf(t).requires_grad_(bool(n)) for t, n in zip(inputs, needs, strict=True)]
         wanted = [t for t, needed in zip(inputs, needs, strict=True) if needed and t is not None]
         if not wanted:
