@@ -126,8 +126,8 @@ def eager_path(operator: Operator, kernel_backward: Function, backward: Function
             gradients = differentiate(operator, ctx, grad, ctx.rule if is_plain_eager((grad,)) else backward)
             return (*gradients[: operator.tensors], None, None, None)
 
-    Eager.__name__ = operator.name.capitalize()  # `grad_fn` shows it, followed by Backward
-    apply: Function = Eager.apply
+    named: Any = type(operator.name.capitalize(), (Eager,), {})  # `grad_fn` shows its name and Backward
+    apply: Function = named.apply
     return apply
 
 

@@ -56,7 +56,8 @@ def _implementation(name: str) -> Callable[..., Any]:
     def run(*args: Any) -> Any:
         for place, argument in required:
             check_present(argument, args[place])
-        return function(_backend(args[data]), *args)
+        with torch.no_grad():  # the derivatives are those of the registered operator
+            return function(_backend(args[data]), *args)
 
     return run
 

@@ -44,7 +44,7 @@ def _gradients(
     twice = torch.is_grad_enabled()
     with full_precision(grad), _recording(twice):
         if not twice:
-            grad = _leaf(grad)
+            grad = grad.clone() if grad.is_inference() else grad
         leaves = [  # the bare operators take inputs without a graph
             t if t is None or (twice and t.requires_grad) else _leaf(t).requires_grad_(bool(needed))
             for t, needed in zip(inputs, needs, strict=True)
