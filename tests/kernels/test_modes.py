@@ -1,4 +1,4 @@
-"""The nine signal extension modes in the C kernels: values and gradients, signals shorter than the filters among them."""
+"""The nine signal extension modes in the C kernels: values and gradients, also of signals shorter than the filters."""
 
 import pytest
 import torch
@@ -11,6 +11,7 @@ pytestmark = pytest.mark.skipif("cpu" not in available_backends(), reason="the e
 
 
 @pytest.mark.parametrize("mode", MODES)
+@torch.no_grad()
 def test_values_and_gradients(isa, mode):
     from learnable_wavelets.kernels import cpu
 
