@@ -37,23 +37,25 @@ def _filter(kind, name, keywords):
 def scramble(layer: torch.nn.Module) -> torch.nn.Module:
     """Generic values in every diagonal and every filter, so that none of them hides behind a one."""
     with torch.no_grad():
-        for tensor in (*layer.parameters(), *layer.buffers()):
-            if tensor.is_floating_point() and tensor.dim():
-                tensor.add_(0.3 * torch.randn_like(tensor))
+        for module in layer.modules():
+            for name, tensor in module.named_parameters(recurse=False):
+                scale = 0.3 / module.lr_multiplier if name.startswith("diag_") else 0.3
+                tensor.add_(scale * torch.randn_like(tensor))
     return layer
 
 
-def identity(layer: torch.nn.Module) -> torch.nn.Module:
+def identity(layer: WaveletLinear | Fastfood) -> WaveletLinear | Fastfood:
+    """The layer, made with `seed=None`, with effective diagonals of ones."""
+    assert layer.seed is None
     with torch.no_grad():
         for diagonal in (layer.diag_in, layer.diag_mid, layer.diag_out):
-            diagonal.fill_(1)
-        layer.permutation.copy_(torch.arange(layer.permutation.shape[-1]).expand(layer.permutation.shape))
+            diagonal.fill_(1 / layer.lr_multiplier)
     return layer
 
 
 def dense(layer: WaveletLinear | Fastfood) -> np.ndarray:
     """The layer's matrix from the formula alone: `y = S W^-1 G P W B x`, block by block."""
-    diag_in, diag_mid, diag_out = (d.detach().double().numpy() for d in (layer.diag_in, layer.diag_mid, layer.diag_out))
+    diag_in, diag_mid, diag_out = (d.detach().double().numpy() for d in layer.diagonals())
     blocks, m = diag_mid.shape
     wide = isinstance(layer, Fastfood) or layer.out_features > layer.in_features
     if isinstance(layer, Fastfood):
@@ -63,9 +65,9 @@ def dense(layer: WaveletLinear | Fastfood) -> np.ndarray:
         share = layer.in_features if wide else -(-layer.in_features // (layer.in_features // layer.out_features))
         n = m if layer.mode == "periodization" else share
         analysis, synthesis = wavelet_matrices(layer.filter.to_pywt(), layer.mode, layer.level, n)
-    made = []
+    made, rows = [], layer.permutation.numpy()
     for block in range(blocks):
-        permutation = np.eye(m)[layer.permutation[block].numpy()]
+        permutation = np.eye(m)[rows[block]]
         made.append(synthesis @ np.diag(diag_mid[block]) @ permutation @ analysis)
     if wide:  # every block reads the whole input
         rows = np.concatenate([b[:, : layer.in_features] * d for b, d in zip(made, diag_in, strict=True)])

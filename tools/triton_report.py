@@ -25,6 +25,7 @@ from triton.runtime.jit import JITFunction
 import learnable_wavelets as lw
 from learnable_wavelets.kernels import triton as kernels
 from learnable_wavelets.kernels._layout import Layout
+from learnable_wavelets.kernels._sandwich import HADAMARD, Sandwich, Transform
 from learnable_wavelets.kernels.triton import _tiles
 
 TOOLS = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
@@ -48,7 +49,7 @@ class Absent:
 
 @contextmanager
 def compiled_only(arch: int = 90, multiprocessors: int = 132) -> Iterator[list[tuple[str, Any, float]]]:
-    """Within the block, launches compile: the list gets name, compiled kernel and seconds. Results are left unset."""
+    """Compile in place of launches, within the block: the list gets name, kernel and seconds; results are left unset."""
     launches: list[tuple[str, Any, float]] = []
     run, count, driver = JITFunction.run, _tiles.multiprocessors, triton.runtime.driver
     before = driver._active
@@ -89,15 +90,15 @@ def usage(kernel: Any) -> dict[str, int]:
 def compile_layer(layout: Layout, wavelet: str | None, level: int, dtype: torch.dtype, rows: int = 8192) -> None:
     """Call the operators of a layer, forward and backward."""
     real = torch.float64 if dtype == torch.float64 else torch.float32
-    bank = [None] * 4 if wavelet is None else list(lw.FilterBank.from_wavelet(wavelet, dtype=real))
+    bank = () if wavelet is None else tuple(lw.FilterBank.from_wavelet(wavelet, dtype=real))
     x, grad = (torch.empty(rows, size, dtype=dtype) for size in (layout.in_features, layout.out_features))
     middle, last = torch.ones(layout.blocks, layout.n, dtype=real), torch.ones(layout.out_features, dtype=real)
     permutation = torch.arange(layout.n).expand(layout.blocks, -1)
     first = torch.ones(layout.diag_in_shape, dtype=real)
-    arguments = (x, first, permutation, middle, last, last, *bank)
-    shape = (layout, "hadamard" if wavelet is None else "periodization", level)
-    kernels.sandwich(*arguments, *shape)
-    kernels.sandwich_backward(grad, *arguments, *shape, [True] * 5 + [wavelet is not None] * 4)
+    transform = HADAMARD if wavelet is None else Transform("wavelet", bank, "periodization", level)
+    operands = Sandwich(first, permutation, middle, last, last, transform, layout, scale=64.0)
+    kernels.sandwich(x, operands)
+    kernels.sandwich_backward(grad, x, operands, [True] * 5 + [wavelet is not None] * 4)
 
 
 def compile_transforms(n: int, wavelet: str, level: int, dtype: torch.dtype) -> None:

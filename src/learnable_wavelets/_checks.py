@@ -72,10 +72,10 @@ def check_number(name: str, value: Any) -> float:
 
 def check_multiplier(name: str, value: Any) -> float:
     """Return a factor by which every dtype multiplies exactly."""
-    value = check_number(name, value)
-    if not 2**-16 <= value <= 2**16 or math.frexp(value)[0] != 0.5:
+    factor = check_number(name, value)
+    if not 2**-16 <= factor <= 2**16 or math.frexp(factor)[0] != 0.5:
         raise ValueError(f"`{name}` must be a power of two between 2**-16 and 2**16, got {value}")
-    return value
+    return factor
 
 
 def check_seed(seed: Any) -> int | None:

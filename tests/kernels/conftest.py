@@ -5,11 +5,11 @@ from importlib.util import find_spec
 import pytest
 import torch
 
-from learnable_wavelets.kernels import _triton_calls, available_backends
+from learnable_wavelets.kernels import available_backends, triton
 
 collect_ignore = []
 if "cpu" in available_backends():
-    from learnable_wavelets.kernels import _cpu
+    from learnable_wavelets.kernels.cpu import _cpu
 
     ISAS = _cpu.isas()
 else:
@@ -29,10 +29,10 @@ def isa(request):
 @pytest.fixture
 def device():
     """Where Triton's kernels run: a GPU, or a CPU under the interpreter."""
-    missing = _triton_calls.obstacle()
+    missing = triton.missing()
     if missing is not None:
         pytest.skip(missing)
-    return torch.device("cpu" if _triton_calls.INTERPRETED else "cuda")
+    return torch.device("cpu" if triton.INTERPRETED else "cuda")
 
 
 @pytest.fixture

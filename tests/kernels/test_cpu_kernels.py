@@ -3,10 +3,12 @@
 import pytest
 import torch
 
-from learnable_wavelets.kernels import _cpu, reference
-from learnable_wavelets.kernels import _cpu_calls as cpu
+from learnable_wavelets.kernels import cpu, reference
+from learnable_wavelets.kernels._sandwich import sources
+from learnable_wavelets.kernels.cpu import _cpu
 
-from .cases import LAYOUTS, sandwich_arguments, unrelated_bank
+from . import cases
+from .cases import LAYOUTS, SCALES, exact_sandwich, gradients, leaf, sandwich_case, unrelated_bank
 
 pytestmark = pytest.mark.usefixtures("uninitialised_is_nan")
 
@@ -18,22 +20,7 @@ TAPS = {2: 64, 4: 4, 6: 12, 12: 1000, 20: 6}
 
 
 def assert_close(ours, exact, dtype, what=""):
-    exact = exact.detach()
-    assert ours.shape == exact.shape, what
-    scale = max(1.0, float(exact.abs().max())) if exact.numel() else 1.0
-    error = float((ours.double() - exact).abs().max()) / scale if exact.numel() else 0.0
-    assert error < TOLERANCE[dtype], (what, error)  # a NaN that was left standing fails too
-
-
-def leaf(tensor):
-    return None if tensor is None else tensor.double().requires_grad_()
-
-
-def gradients(y, grad, leaves):
-    """Zeros for what has no effect."""
-    live = [t for t in leaves if t is not None]
-    found = iter(torch.autograd.grad((y * grad.double()).sum(), live, allow_unused=True, materialize_grads=True))
-    return [None if t is None else next(found) for t in leaves]
+    cases.assert_close(ours, exact, TOLERANCE[dtype], what)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -41,7 +28,7 @@ def gradients(y, grad, leaves):
 def test_fwht(isa, n, dtype):
     for rows in (1, 3, 17) if n < 1000 else (1, 3):
         x = torch.randn(rows, n).to(dtype)
-        exact = reference.hadamard_transform(x.double()) * n**-0.5
+        exact = reference.fwht(x.double(), n**-0.5)
         assert_close(cpu.fwht(x, n**-0.5), exact, dtype)
         odd = torch.empty(rows * n + 1, dtype=dtype)[1:].view(rows, n)  # not aligned to a vector
         assert_close(cpu.fwht(odd.copy_(x), n**-0.5), exact, dtype, "unaligned")
@@ -58,10 +45,10 @@ def test_transforms(isa, mode, taps, dtype):
             lengths = list(reference.coeff_lengths(n, taps, mode, level))
 
             def analysis(x, lo, hi, level=level):
-                return torch.cat(reference.analyse(x, lo, hi, mode, level), -1)
+                return torch.cat(reference.decompose(x, lo, hi, mode, level), -1)
 
             def synthesis(c, lo, hi, n=n, lengths=lengths):
-                return reference.synthesise(c.split(lengths, -1), lo, hi, mode)[..., :n]
+                return reference.reconstruct(c.split(lengths, -1), lo, hi, mode)[..., :n]
 
             def fast_analysis(x, lo, hi, level=level):
                 return cpu.wavedec(x, lo, hi, mode, level)
@@ -84,27 +71,23 @@ def test_transforms(isa, mode, taps, dtype):
                     assert_close(o, e, real if place else dtype, (*at, place))
 
 
-def check_sandwich(rows, layout, mode, level, taps, bias, dtype):
-    arguments = sandwich_arguments(rows, layout, mode, level, taps, bias, dtype)
-    x, diag_in, permutation, diag_mid, diag_out, added, *bank, layout, mode, level = arguments
-    real = diag_out.dtype
-    leaves = [leaf(t) for t in (x, diag_in, diag_mid, diag_out, added, *bank)]
-    xd, bd, gd, sd, added_d, *bank_d = leaves
-    exact = reference.sandwich(xd, bd, permutation, gd, sd, added_d, bank_d, layout, mode, level)
-    y = cpu.sandwich(*arguments)
-    assert_close(y, exact, dtype, (rows, layout))
+def check_sandwich(rows, layout, mode, level, taps, bias, dtype, scale=1.0):
+    x, operands = sandwich_case(rows, layout, mode, level, taps, bias, dtype, scale)
     grad = torch.randn(rows, layout.out_features).to(dtype)
-    needs = [t is not None for t in leaves]
-    ours = cpu.sandwich_backward(grad, *arguments, needs)
-    for place, (o, e) in enumerate(zip(ours, gradients(exact, grad, leaves), strict=True)):
+    exact, exact_grads = exact_sandwich(x, operands, grad)
+    y = cpu.sandwich(x, operands)
+    assert_close(y, exact, dtype, (rows, layout))
+    needs = [t is not None for t in sources(x, operands.tensors())]
+    ours = cpu.sandwich_backward(grad, x, operands, needs)
+    for place, (o, e) in enumerate(zip(ours, exact_grads, strict=True)):
         if e is not None:
-            assert_close(o, e, real if place else dtype, (rows, layout, place))
+            assert_close(o, e, operands.diag_out.dtype if place else dtype, (rows, layout, place))
     for place in range(9):  # each gradient asked for alone is the same
-        alone = cpu.sandwich_backward(grad, *arguments, [needed and i == place for i, needed in enumerate(needs)])
+        alone = cpu.sandwich_backward(grad, x, operands, [needed and i == place for i, needed in enumerate(needs)])
         if needs[place]:
             assert torch.equal(alone[place], ours[place]), (layout, place)
         assert all(a.numel() == 0 for i, a in enumerate(alone) if i != place)
-    return arguments, y, grad, needs, ours
+    return (x, operands), y, grad, needs, ours
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -112,7 +95,7 @@ def check_sandwich(rows, layout, mode, level, taps, bias, dtype):
 def test_hadamard_sandwich(isa, layout, dtype):
     for n in [2, 4, 16, 1024]:
         for rows in [1, 2, 3, 15, 16, 17, 33] if n == 16 else [1, 17]:
-            check_sandwich(rows, LAYOUTS[layout](n), "hadamard", 0, 0, rows % 2 == 0, dtype)
+            check_sandwich(rows, LAYOUTS[layout](n), "hadamard", 0, 0, rows % 2 == 0, dtype, SCALES[rows % 3])
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -122,9 +105,20 @@ def test_wavelet_sandwich(isa, layout, dtype, mode):
     taps = iter([2, 4, 6, 12, 20, 2, 8] * 10)
     for n, level in WIDTHS:
         for rows in [1, 2, 3, 15, 16, 17, 33] if n == 12 else [1, 17]:
-            check_sandwich(rows, LAYOUTS[layout](n), mode, level, next(taps), rows % 2 == 0, dtype)
+            scale = SCALES[(rows + n) % 3]
+            check_sandwich(rows, LAYOUTS[layout](n), mode, level, next(taps), rows % 2 == 0, dtype, scale)
 
 
+@pytest.mark.parametrize("scale", [64.0, 0.5, -3.0])
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("mode", ["hadamard", "periodization", "zero"])
+def test_scale(isa, mode, dtype, scale):
+    for layout in ("square", "wide", "narrow"):
+        for rows in (1, 17):
+            check_sandwich(rows, LAYOUTS[layout](16), mode, 2, 4, True, dtype, scale)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("mode", "level"), [("hadamard", 0), ("periodization", 6)])
 def test_results_do_not_depend_on_the_number_of_threads(isa, two_threads, mode, level):
     """Large enough for two threads, and to leave the second-level cache."""
@@ -140,7 +134,7 @@ def test_results_do_not_depend_on_the_number_of_threads(isa, two_threads, mode, 
 
 @pytest.mark.parametrize("mode", ["hadamard", "zero"])
 def test_no_rows(isa, mode):
-    arguments = sandwich_arguments(0, LAYOUTS["square"](16), mode, 2, 4, True, torch.float32)
+    arguments = sandwich_case(0, LAYOUTS["square"](16), mode, 2, 4, True, torch.float32)
     assert cpu.sandwich(*arguments).shape == (0, 16)
     needs = [True] * 5 + [mode != "hadamard"] * 4
     grads = cpu.sandwich_backward(torch.zeros(0, 16), *arguments, needs)
@@ -149,7 +143,7 @@ def test_no_rows(isa, mode):
 
 
 def test_the_extension_itself_refuses_what_would_leave_its_memory():
-    """What a call past `_checks` would meet."""
+    """A call past `_validate` meets these."""
     x, y, lo = torch.zeros(3, 16), torch.zeros(3, 64), torch.zeros(4)
     with pytest.raises(ValueError, match="power of two"):
         _cpu.fwht(x.data_ptr(), y.data_ptr(), 2, 6, 1.0, 0, 1)

@@ -8,7 +8,7 @@ from learnable_wavelets import Fastfood, FilterBank, WaveletLinear
 from learnable_wavelets.functional import fwht, wavedec
 from learnable_wavelets.kernels import use_backend
 
-from .cases import LAYOUTS, sandwich_arguments
+from .cases import LAYOUTS, flat, sandwich_case
 
 OPS = torch.ops.learnable_wavelets
 BANK = [f.requires_grad_() for f in FilterBank.from_wavelet("bior2.2", dtype=torch.float64)]
@@ -19,17 +19,12 @@ def signal():
     return torch.randn(3, 64, dtype=torch.float64, requires_grad=True)
 
 
-def flat(arguments):
-    """As the schema has them: the layout as integers."""
-    *tensors, layout, mode, level = arguments
-    return (*tensors, [int(v) for v in layout], mode, level)
-
-
 def check(operator, arguments):
     results = opcheck(operator, arguments)
     assert set(results.values()) == {"SUCCESS"}, results
 
 
+@pytest.mark.slow
 def test_opcheck_of_the_transforms(signal):
     check(OPS.fwht, (signal, 0.5))
     check(OPS.wavedec, (signal, *BANK[:2], "zero", 2))
@@ -43,7 +38,7 @@ def test_opcheck_of_the_transforms(signal):
 @pytest.mark.parametrize("layout", ["square", "wide", "narrow", "wide, cut"])
 @pytest.mark.parametrize("mode", ["hadamard", "periodization", "zero"])
 def test_opcheck_of_the_sandwich(layout, mode):
-    made = flat(sandwich_arguments(3, LAYOUTS[layout](16), mode, 2, 4, layout != "wide", torch.float64))
+    made = flat(*sandwich_case(3, LAYOUTS[layout](16), mode, 2, 4, layout != "wide", torch.float64, scale=0.5))
     check(OPS.sandwich, tuple(v.requires_grad_() if torch.is_tensor(v) and v.is_floating_point() else v for v in made))
     fixed = tuple(v.detach() if torch.is_tensor(v) else v for v in made)
     needs = [True, False, True, True, fixed[5] is not None, *([mode != "hadamard"] * 4)]
@@ -72,7 +67,7 @@ def test_second_derivatives_go_through_the_twin(signal):
 def test_only_the_input_is_kept_for_backward(kind):
     layer = kind(256, 256)
     x = torch.randn(64, 256, requires_grad=True)
-    own = {p.data_ptr() for p in (*layer.parameters(), *layer.buffers())}
+    own = {t.data_ptr() for t in (*layer.parameters(), layer._permutation.on(x.device))}
     kept = {}
 
     def keep(tensor):

@@ -10,6 +10,7 @@ import pytest
 TOOL = Path(__file__).parents[2] / "tools" / "triton_report.py"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not TOOL.exists(), reason="tools/ is not there")
 def test_every_kernel_compiles():
     settings = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}

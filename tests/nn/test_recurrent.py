@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 import torch
 from torch import nn
+from torch.func import functional_call
 
 from learnable_wavelets import (
     Fastfood,
@@ -15,7 +16,7 @@ from learnable_wavelets import (
     wavelet_losses,
     wavelet_regularizer,
 )
-from learnable_wavelets.kernels import _calls
+from learnable_wavelets.kernels import _dispatch
 from learnable_wavelets.nn import GRU, LSTM, GRUCell, LSTMCell
 
 from ..banks import assert_same, signal
@@ -99,13 +100,13 @@ def test_filters_are_made_once_per_sequence(kind, steps):
 def count_calls(monkeypatch) -> list[int]:
     """Outputs of every call of the sandwich from here on."""
     calls = []
-    original = _calls.sandwich
+    original = _dispatch.sandwich
 
-    def counting(x, *operands):
-        calls.append(operands[6].out_features)
-        return original(x, *operands)
+    def counting(x, operands):
+        calls.append(operands.layout.out_features)
+        return original(x, operands)
 
-    monkeypatch.setattr(_calls, "sandwich", counting)
+    monkeypatch.setattr(_dispatch, "sandwich", counting)
     return calls
 
 
@@ -171,8 +172,8 @@ def test_gates_of_several_shapes():
 
 def test_hooks_and_overridden_forwards_are_honoured():
     class Doubled(WaveletLinear):
-        def forward(self, x):
-            return 2 * super().forward(x)
+        def forward(self, input):
+            return 2 * super().forward(input)
 
     x = torch.randn(5, 4, INPUT)
     plain = GRU(INPUT, HIDDEN, bias=False)
@@ -205,9 +206,13 @@ def test_dropout_of_diagonals_is_one_mask_per_sequence():
     ys, _ = layer(torch.zeros(6, 1, 1), h)
     hs = torch.cat([h, ys[:-1]])
     torch.manual_seed(1)
-    diagonals = layer.state_l0._drawn_diagonals()
-    assert (diagonals[1] == 0).any()
-    products = layer.state_l0._compute(hs, diagonals, None)
+    *masked, bias = layer.state_l0._read()
+    assert (masked[1] == 0).any()
+    assert bias is None
+    names = ("diag_in", "diag_mid", "diag_out")
+    state = layer.state_l0.eval()
+    products = functional_call(state, dict(zip(names, masked, strict=True)), (hs,))
+    state.train()
     assert_same(ys, (torch.tanh(products / 2) + hs) / 2, 1e-6)
     assert not torch.equal(layer(torch.zeros(6, 1, 1), h)[0], ys)
     layer.eval()

@@ -14,7 +14,7 @@ from learnable_wavelets import (
     WaveletLinear,
     wavelet_regularizer,
 )
-from learnable_wavelets.nn import GRU, LSTM, GRUCell
+from learnable_wavelets.nn import GRU, LSTM, GRUCell, LSTMCell
 
 from ..banks import assert_same, signal, whole_graph
 from ..layers import scramble
@@ -192,16 +192,42 @@ def test_half_types(make):
 
 @pytest.mark.parametrize("inputs", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("name", [*KINDS, "GRU dense", "LSTM dense"])
-def test_autocast_keeps_states_in_full_precision(name, inputs):
+def test_autocast_computes_states_in_full_precision(name, inputs):
     dense = {"GRU dense": partial(GRU, gates=()), "LSTM dense": partial(LSTM, recurrent_layer=nn.Linear)}
     layer, x = (KINDS | dense)[name](INPUT, HIDDEN), torch.randn(6, 4, INPUT).to(inputs)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         results = flat(layer(x))
         again = layer(x, layer(x)[1])
-    assert {y.dtype for y in (*results, *flat(again))} == {torch.float32}
-    assert_same(results[0], layer(x.float())[0], 0.05)
-    results[0].square().sum().backward()
+    expected = torch.bfloat16 if isinstance(layer, LSTM) else inputs
+    assert {y.dtype for y in (*results, *flat(again))} == {expected}
+    assert_same(results[0].float(), layer(x.float())[0], 0.05)
+    results[0].float().square().sum().backward()
     assert {p.grad.dtype for p in layer.parameters()} == {torch.float32}
+
+
+PAIRS = [(GRU, nn.GRU), (LSTM, nn.LSTM), (GRUCell, nn.GRUCell), (LSTMCell, nn.LSTMCell)]
+
+
+@pytest.mark.parametrize("state", [None, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("inputs", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS)
+@pytest.mark.parametrize("gates", [None, ()])
+def test_autocast_gives_the_dtypes_of_torch(ours, theirs, inputs, state, gates):
+    cell = "Cell" in ours.__name__
+    x, hx = torch.randn(5, 4, INPUT).to(inputs), None
+    if state is not None:
+        hx = torch.zeros(4, HIDDEN, dtype=state) if cell else torch.zeros(1, 4, HIDDEN, dtype=state)
+        hx = (hx, hx) if "LSTM" in ours.__name__ else hx
+    layer, reference = ours(INPUT, HIDDEN, gates=gates), theirs(INPUT, HIDDEN)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found, expected = (flat(module(x[0] if cell else x, hx)) for module in (layer, reference))
+    assert [y.dtype for y in found] == [y.dtype for y in expected]
+    if gates == ():
+        layer.load_state_dict(reference.state_dict())
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            found = flat(layer(x[0] if cell else x, hx))
+        for a, b in zip(found, expected, strict=True):
+            assert_same(a.float(), b.float(), 0.05)
 
 
 def test_meta_device(make):

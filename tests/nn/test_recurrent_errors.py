@@ -27,7 +27,7 @@ SIZES = [(kind, argument) for kind in ALL for argument in ("input_size", "hidden
 @pytest.mark.parametrize(
     ("value", "error", "message"),
     [
-        (0, ValueError, "must be at least 1, got 0"),
+        (0, ValueError, "must be at least 1 .*, got 0"),
         (2.0, TypeError, "must be an int, got float"),
         (None, TypeError, "must be an int, got NoneType"),
     ],
@@ -120,11 +120,19 @@ def test_factory(kind, factory, message):
     [
         (nn.Linear(4, 1), ValueError, "`recurrent_layer` must make layers with 4 outputs from 4 inputs, got 1"),
         (Fastfood(4, 8), ValueError, "`recurrent_layer` must make layers with 4 outputs from 4 inputs, got 8"),
-        (Fastfood(8, 4), ValueError, r"`x` must have a last dimension of 8, got shape"),
-        (Fastfood(8, 8), ValueError, r"`x` must have a last dimension of 8, got shape"),
-        (nn.Sequential(Fastfood(4, 8), Fastfood(4, 4)), ValueError, r"`x` must have a last dimension of 4, got shape"),
-        (WaveletLinear(4, 4).double(), TypeError, "`x` must have the layer's dtype torch.float64, got torch.float32"),
-        (Fastfood(4, 4, device="meta"), ValueError, "`x` must be on the layer's device meta, got cpu"),
+        (Fastfood(8, 4), ValueError, r"`input` must have a last dimension of 8, got shape"),
+        (Fastfood(8, 8), ValueError, r"`input` must have a last dimension of 8, got shape"),
+        (
+            nn.Sequential(Fastfood(4, 8), Fastfood(4, 4)),
+            ValueError,
+            r"`input` must have a last dimension of 4, got shape",
+        ),
+        (
+            WaveletLinear(4, 4).double(),
+            TypeError,
+            "`input` must have the layer's dtype torch.float64, got torch.float32",
+        ),
+        (Fastfood(4, 4, device="meta"), ValueError, "`input` must be on the layer's device meta, got cpu"),
     ],
 )
 def test_layers_that_do_not_fit(kind, layer, error, message):

@@ -126,7 +126,8 @@ def eager_path(operator: Operator, kernel_backward: Function, backward: Function
             gradients = differentiate(operator, ctx, grad, ctx.rule if is_plain_eager((grad,)) else backward)
             return (*gradients[: operator.tensors], None, None, None)
 
-    apply: Function = type(operator.name.capitalize(), (Eager,), {}).apply  # `grad_fn` shows its name and Backward
+    named: Any = type(operator.name.capitalize(), (Eager,), {})  # `grad_fn` shows its name and Backward
+    apply: Function = named.apply
     return apply
 
 

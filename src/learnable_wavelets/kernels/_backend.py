@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import ModuleType
+from typing import cast
 
 from . import cpu, reference, triton
+from ._supports import Backend
 
-BACKENDS: dict[str, ModuleType] = {"reference": reference, "cpu": cpu, "triton": triton}
+BACKENDS = {
+    name: cast(Backend, module) for name, module in (("reference", reference), ("cpu", cpu), ("triton", triton))
+}
+REFERENCE = BACKENDS["reference"]
 
 FORCED: ContextVar[str | None] = ContextVar("learnable_wavelets_backend", default=None)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from types import ModuleType
 
 import torch
 from torch import Tensor
@@ -16,29 +15,31 @@ from torch.autograd import forward_ad
 
 from . import reference
 from ._autograd import is_plain_eager
-from ._backend import BACKENDS, FORCED, forced_backend
+from ._backend import BACKENDS, FORCED, REFERENCE, forced_backend
 from ._flat import fwht as checked_fwht
 from ._library import EAGER, call_operator
 from ._precision import full_precision
 from ._sandwich import Sandwich
+from ._supports import Backend
 from ._validate import check_operands, check_sandwich, check_transform
 
 
 def fwht(x: Tensor, scale: float) -> Tensor:
     """Return `scale * x @ H_n` on the last axis, in the dtype of x; half dtypes are computed in float32."""
     backend = choose(x, "periodization")
-    if backend is reference:
+    if backend is REFERENCE:
         return reference.fwht(x, scale)
     if not is_plain_eager((x,)):
         return call_operator("fwht", x, scale)
-    return EAGER["fwht"](x, scale, backend) if torch.is_grad_enabled() else checked_fwht(backend, x, scale)
+    y: Tensor = EAGER["fwht"](x, scale, backend) if torch.is_grad_enabled() else checked_fwht(backend, x, scale)
+    return y
 
 
 def wavedec(x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int) -> list[Tensor]:
     """Return `[cA_n, cD_n, ..., cD_1]` on the last axis, x and filters in one dtype."""
     n, taps = x.shape[-1], lo.shape[0]
     backend = choose(x, mode, mode != "periodization" or n % (1 << level) == 0)
-    if backend is reference:
+    if backend is REFERENCE:
         return reference.decompose(x, lo, hi, mode, level)
     if not is_plain_eager((x, lo, hi)):
         packed = call_operator("wavedec", x, lo, hi, mode, level)
@@ -47,7 +48,7 @@ def wavedec(x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int) -> list[Te
         compute = partial(backend.wavedec, data, low, high, mode, level)
         grad = torch.is_grad_enabled()
         packed = EAGER["wavedec"](x, lo, hi, (mode, level), backend, compute) if grad else compute()
-    return list(packed.split(reference.coeff_lengths(n, taps, mode, level), dim=-1))
+    return list(torch.split(packed, list(reference.coeff_lengths(n, taps, mode, level)), dim=-1))
 
 
 def waverec(coeffs: Sequence[Tensor | None], lo: Tensor, hi: Tensor, mode: str) -> Tensor:
@@ -61,7 +62,7 @@ def waverec(coeffs: Sequence[Tensor | None], lo: Tensor, hi: Tensor, mode: str) 
     lengths = tuple(c.shape[-1] for c in present)
     fits = len(lengths) == len(coeffs) and n > 0 and (mode != "periodization" or n % (1 << level) == 0)
     backend = choose(present[0], mode, fits and lengths == reference.coeff_lengths(n, taps, mode, level))
-    if backend is reference:
+    if backend is REFERENCE:
         return reference.reconstruct(coeffs, lo, hi, mode)
     packed = torch.cat(present, dim=-1)
     if not is_plain_eager((packed, lo, hi)):
@@ -69,13 +70,14 @@ def waverec(coeffs: Sequence[Tensor | None], lo: Tensor, hi: Tensor, mode: str) 
     data, low, high, _ = check_transform(packed, lo, hi, mode, level, n)
     compute = partial(backend.waverec, data, low, high, n, mode, level)
     grad = torch.is_grad_enabled()
-    return EAGER["waverec"](packed, lo, hi, (n, mode, level), backend, compute) if grad else compute()
+    y: Tensor = EAGER["waverec"](packed, lo, hi, (n, mode, level), backend, compute) if grad else compute()
+    return y
 
 
 def sandwich(x: Tensor, operands: Sandwich) -> Tensor:
     """Return `y = scale * S W^-1 G P W B x + bias`, see `reference.sandwich`."""
     backend, tensors = choose(x, operands.transform.mode), (x, *operands[:5], *operands.transform.bank)
-    if backend is reference:
+    if backend is REFERENCE:
         if not torch.compiler.is_compiling():
             check_operands(x, operands)
         with full_precision(x):
@@ -86,10 +88,11 @@ def sandwich(x: Tensor, operands: Sandwich) -> Tensor:
     compute = partial(backend.sandwich, data, checked)
     if not torch.is_grad_enabled():
         return compute()
-    return EAGER["sandwich"](*tensors, operands.constants(), backend, compute)
+    y: Tensor = EAGER["sandwich"](*tensors, operands.constants(), backend, compute)
+    return y
 
 
-def choose(x: Tensor, mode: str, fits: bool = True) -> ModuleType:
+def choose(x: Tensor, mode: str, fits: bool = True) -> Backend:
     """Return the back end for data like x, a signal extension mode, and sizes that `fits` says a kernel takes.
 
     Raises:
@@ -97,21 +100,21 @@ def choose(x: Tensor, mode: str, fits: bool = True) -> ModuleType:
     """
     forced = forced_backend() if torch.compiler.is_compiling() else FORCED.get()
     backend = BACKENDS[forced or ("triton" if x.is_cuda else "cpu")]
-    if backend is reference:
-        return reference
+    if backend is REFERENCE:
+        return REFERENCE
     modes, dtypes, devices = backend.SUPPORTS
     traced = torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
     if fits and mode in modes and x.dtype in dtypes and x.device.type in devices and not traced:
         return backend
     if forced is not None:
         raise RuntimeError(f"back end {forced!r} does not serve this call: {_obstacle(backend, x, mode)}")
-    return reference
+    return REFERENCE
 
 
-def _obstacle(backend: ModuleType, x: Tensor, mode: str) -> str:
+def _obstacle(backend: Backend, x: Tensor, mode: str) -> str:
     """Return why a kernel does not serve the call."""
-    missing: str | None = backend.missing()
-    modes, dtypes, devices = backend.SUPPORTS
+    missing = backend.missing()
+    _, dtypes, devices = backend.SUPPORTS
     if missing is not None:
         return missing
     if x.device.type not in devices:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from . import reference
+from ._backend import BACKENDS
 from ._sandwich import Sandwich, sources
+from ._supports import Backend
 from ._validate import (
     aligned,
+    check_bank,
     check_data,
     check_depth,
     check_grad,
@@ -24,26 +26,26 @@ from ._validate import (
 )
 
 
-def fwht(backend: ModuleType, x: Tensor, scale: float) -> Tensor:
+def fwht(backend: Backend, x: Tensor, scale: float) -> Tensor:
     check_data(x, "x", backend.SUPPORTS)
     check_power_of_two(x.shape[-1])
     return backend.fwht(aligned(x), scale)
 
 
-def wavedec(backend: ModuleType, x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int) -> Tensor:
+def wavedec(backend: Backend, x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int) -> Tensor:
     check_data(x, "x", backend.SUPPORTS, mode)
     x, lo, hi, _ = check_transform(x, lo, hi, mode, level)
     return backend.wavedec(x, lo, hi, mode, level)
 
 
-def waverec(backend: ModuleType, packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int) -> Tensor:
+def waverec(backend: Backend, packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int) -> Tensor:
     check_data(packed, "packed", backend.SUPPORTS, mode)
     packed, lo, hi, _ = check_transform(packed, lo, hi, mode, level, n)
     return backend.waverec(packed, lo, hi, n, mode, level)
 
 
 def wavedec_backward(
-    backend: ModuleType, grad: Tensor, x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int, needs: Sequence[bool]
+    backend: Backend, grad: Tensor, x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int, needs: Sequence[bool]
 ) -> tuple[Tensor, ...]:
     check_data(x, "x", backend.SUPPORTS, mode)
     x, lo, hi, m = check_transform(x, lo, hi, mode, level)
@@ -52,7 +54,7 @@ def wavedec_backward(
 
 
 def waverec_backward(
-    backend: ModuleType, grad: Tensor, packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int,
+    backend: Backend, grad: Tensor, packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int,
     needs: Sequence[bool],
 ) -> tuple[Tensor, ...]:  # fmt: skip
     check_data(packed, "packed", backend.SUPPORTS, mode)
@@ -61,22 +63,27 @@ def waverec_backward(
     return tuple(backend.waverec_backward(grad, packed, lo, hi, n, mode, level, needs))
 
 
-def sandwich(backend: ModuleType, x: Tensor, *operands: Any) -> Tensor:
+def sandwich(backend: Backend, x: Tensor, *operands: Any) -> Tensor:
     record = Sandwich.from_flat(operands)
     check_data(x, "x", backend.SUPPORTS, record.transform.mode)
     x, record = check_sandwich(x, record)
-    if backend is reference:  # the kernels check each entry of their copy
-        check_permutation(record.permutation)
+    _check_entries(backend, record)
     return backend.sandwich(x, record)
 
 
-def sandwich_backward(backend: ModuleType, grad: Tensor, x: Tensor, *operands: Any) -> tuple[Tensor, ...]:
-    *operands, needs = operands
-    record = Sandwich.from_flat(operands)
+def sandwich_backward(backend: Backend, grad: Tensor, x: Tensor, *operands: Any) -> tuple[Tensor, ...]:
+    record, needs = Sandwich.from_flat(operands[:-1]), operands[-1]
     check_data(x, "x", backend.SUPPORTS, record.transform.mode)
     x, record = check_sandwich(x, record)
-    needs = check_needs(needs, sources(x, operands))
-    return tuple(backend.sandwich_backward(check_grad(grad, x, record.layout.out_features), x, record, needs))
+    _check_entries(backend, record)
+    needs = check_needs(needs, sources(x, record.tensors()))
+    grad = check_grad(grad, x, record.layout.out_features)
+    return tuple(backend.sandwich_backward(grad, x, record, needs))
+
+
+def _check_entries(backend: Backend, record: Sandwich) -> None:
+    if backend is not BACKENDS["cpu"]:  # the C checks each entry of its own copy
+        check_permutation(record.permutation)
 
 
 # --- gradients in plain torch, unchecked: under `vmap` and `create_graph=True` there are no addresses to look at
@@ -100,12 +107,14 @@ def fake_fwht(x: Tensor, scale: float) -> Tensor:
 def fake_wavedec(x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int) -> Tensor:
     check_data(x, "x")
     check_depth(mode, level)
-    return x.new_empty((*x.shape[:-1], sum(reference.coeff_lengths(x.shape[-1], lo.shape[0], mode, level))))
+    taps = check_bank(lo, hi)
+    return x.new_empty((*x.shape[:-1], sum(reference.coeff_lengths(x.shape[-1], taps, mode, level))))
 
 
 def fake_waverec(packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int) -> Tensor:
     check_data(packed, "packed")
     check_depth(mode, level)
+    check_bank(lo, hi)
     return packed.new_empty((*packed.shape[:-1], n))
 
 
@@ -118,15 +127,17 @@ fake_waverec_backward = fake_wavedec_backward
 
 def fake_sandwich(x: Tensor, *operands: Any) -> Tensor:
     check_data(x, "x")
-    return x.new_empty((*x.shape[:-1], operands[3].shape[0]))
+    return x.new_empty((*x.shape[:-1], Sandwich.from_flat(operands).layout.out_features))
 
 
 def fake_sandwich_backward(grad: Tensor, x: Tensor, *operands: Any) -> tuple[Tensor, ...]:
-    return _gradients(sources(x, operands), operands[-1], operands[3])
+    record = Sandwich.from_flat(operands[:-1])
+    return _gradients(sources(x, record.tensors()), operands[-1], record.diag_out)
 
 
 def _gradients(inputs: Sequence[Tensor | None], needs: Sequence[bool], like: Tensor) -> tuple[Tensor, ...]:
+    wanted = check_needs(needs, inputs)
     return tuple(
-        like.new_empty((0,)) if t is None or not needed else t.new_empty(t.shape)
-        for t, needed in zip(inputs, needs, strict=True)
+        t.new_empty(t.shape) if needed and t is not None else like.new_empty((0,))
+        for t, needed in zip(inputs, wanted, strict=True)
     )

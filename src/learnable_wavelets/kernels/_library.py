@@ -7,50 +7,70 @@ call does without even that, see `_autograd`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from . import _flat as flat
-from . import cpu, reference, triton
+from . import cpu, triton
 from ._autograd import Operator, eager_fwht, eager_path, register, register_fwht
-from ._backend import forced_backend
+from ._backend import BACKENDS, REFERENCE, forced_backend
 from ._sandwich import CONSTANTS, INDEX, TENSORS
 from ._sharding import is_distributed, register_rules
+from ._supports import Backend
+from ._validate import check_present
 
 NAMESPACE = "learnable_wavelets"
 _OPERANDS = ", ".join(f"{kind} {name}" for name, kind in {"x": "Tensor", **TENSORS, **CONSTANTS}.items())
 _BANK = "Tensor lo, Tensor hi"
-
-
-def _results(count: int) -> str:
-    return f"({', '.join(['Tensor'] * count)})"
-
-
+_THREE = "(Tensor, Tensor, Tensor)"
 SCHEMAS = {
     "fwht": "(Tensor x, float scale) -> Tensor",
     "wavedec": f"(Tensor x, {_BANK}, str mode, int level) -> Tensor",
     "waverec": f"(Tensor packed, {_BANK}, int n, str mode, int level) -> Tensor",
-    "wavedec_backward": f"(Tensor grad, Tensor x, {_BANK}, str mode, int level, bool[] needs) -> {_results(3)}",
-    "waverec_backward": f"(Tensor grad, Tensor packed, {_BANK}, int n, str mode, int level, bool[] needs) -> {_results(3)}",
+    "wavedec_backward": f"(Tensor grad, Tensor x, {_BANK}, str mode, int level, bool[] needs) -> {_THREE}",
+    "waverec_backward": f"(Tensor grad, Tensor packed, {_BANK}, int n, str mode, int level, bool[] needs) -> {_THREE}",
     "sandwich": f"({_OPERANDS}) -> Tensor",
-    "sandwich_backward": f"(Tensor grad, {_OPERANDS}, bool[] needs) -> {_results(len(TENSORS))}",
+    "sandwich_backward": f"(Tensor grad, {_OPERANDS}, bool[] needs) -> ({', '.join(['Tensor'] * len(TENSORS))})",
 }
 
 
-def _backend(x: Tensor) -> ModuleType:
+def _backend(x: Tensor) -> Backend:
     """Return the back end of a registered operator: that of the device of x, or a forced one that takes the device."""
     if x.is_cuda or (triton.INTERPRETED and forced_backend() == "triton"):
-        return triton
-    return cpu if cpu.AVAILABLE else reference
+        return BACKENDS["triton"]
+    return BACKENDS["cpu"] if cpu.AVAILABLE else REFERENCE
+
+
+def _required(name: str) -> list[tuple[int, str]]:
+    """Return place and name of each tensor that must not be `None`."""
+    arguments = getattr(getattr(torch.ops, NAMESPACE), name).default._schema.arguments
+    return [(place, a.name) for place, a in enumerate(arguments) if isinstance(a.type, torch.TensorType)]
 
 
 def _implementation(name: str) -> Callable[..., Any]:
-    function = getattr(flat, name)
+    function, required = getattr(flat, name), _required(name)
     data = 1 if name.endswith("_backward") else 0  # the place of x
-    return lambda *args: function(_backend(args[data]), *args)
+
+    def run(*args: Any) -> Any:
+        for place, argument in required:
+            check_present(argument, args[place])
+        with torch.no_grad():  # the derivatives are those of the registered operator
+            return function(_backend(args[data]), *args)
+
+    return run
+
+
+def _fake(name: str) -> Callable[..., Any]:
+    function, required = getattr(flat, f"fake_{name}"), _required(name)
+
+    def run(*args: Any) -> Any:
+        for place, argument in required:
+            check_present(argument, args[place])
+        return function(*args)
+
+    return run
 
 
 LIBRARY = torch.library.Library(NAMESPACE, "DEF")  # type: ignore[no-untyped-call]
@@ -58,9 +78,17 @@ for _name, _schema in SCHEMAS.items():
     LIBRARY.define(_name + _schema, tags=(torch.Tag.pt2_compliant_tag,))  # type: ignore[no-untyped-call]
     for _device in ("CPU", "CUDA"):
         LIBRARY.impl(_name, _implementation(_name), _device)  # type: ignore[no-untyped-call]
-    torch.library.register_fake(f"{NAMESPACE}::{_name}", getattr(flat, f"fake_{_name}"), lib=LIBRARY)
+    torch.library.register_fake(f"{NAMESPACE}::{_name}", _fake(_name), lib=LIBRARY)
 
 OPERATORS = {name: getattr(getattr(torch.ops, NAMESPACE), name).default for name in SCHEMAS}
+
+
+def call_operator(name: str, *arguments: Any) -> Tensor:
+    """Call the registered operator, which compilers, modes and tensor subclasses see."""
+    if not torch.compiler.is_compiling() and any(map(is_distributed, arguments)):
+        register_rules(getattr(torch.ops, NAMESPACE), tuple(SCHEMAS))
+    result: Tensor = OPERATORS[name](*arguments)
+    return result
 
 
 def _differentiable(name: str, tensors: int, places: Sequence[int]) -> Callable[..., Any]:
@@ -78,10 +106,3 @@ EAGER = {
     "waverec": _differentiable("waverec", 3, range(3)),
     "sandwich": _differentiable("sandwich", 1 + len(TENSORS), [p for p in range(1 + len(TENSORS)) if p != 1 + INDEX]),
 }
-
-
-def call_operator(name: str, *arguments: Any) -> Any:
-    """Call the registered operator, which compilers, modes and tensor subclasses see."""
-    if not torch.compiler.is_compiling() and any(map(is_distributed, arguments)):
-        register_rules(getattr(torch.ops, NAMESPACE), tuple(SCHEMAS))
-    return OPERATORS[name](*arguments)

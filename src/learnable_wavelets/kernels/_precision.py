@@ -1,4 +1,4 @@
-"""The dtypes of what is computed."""
+"""Choose the dtype of a computation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def compute_dtype(dtype: torch.dtype) -> torch.dtype:
 
 
 def full_precision(x: Tensor) -> contextlib.AbstractContextManager[object]:
-    """Turns autocast off: its half-precision matrix products would break perfect reconstruction."""
+    """Turn autocast off: its half-precision matrix products would break perfect reconstruction."""
     kind = x.device.type
     if kind == "meta" or not torch.is_autocast_enabled(kind):
         return contextlib.nullcontext()

@@ -57,9 +57,10 @@ class Sandwich(NamedTuple):
     @classmethod
     def from_flat(cls, operands: Sequence[Any]) -> Sandwich:
         """Build the record from its tensors followed by its constants."""
-        kind, mode, level, layout, scale = operands[9:]
-        transform = Transform(kind, tuple(operands[5:9]), mode, level)
-        return cls(*operands[:5], transform, Layout(*layout), scale)
+        diag_in, permutation, diag_mid, diag_out, bias, *rest = operands
+        kind, mode, level, layout, scale = rest[4:]
+        transform = Transform(kind, tuple(rest[:4]), mode, level)
+        return cls(diag_in, permutation, diag_mid, diag_out, bias, transform, Layout(*layout), scale)
 
 
 # Operands by name, with their type in a schema.

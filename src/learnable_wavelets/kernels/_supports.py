@@ -1,10 +1,14 @@
-"""Declare which calls a back end serves."""
+"""State what a back end is: the functions that it has, and the calls that it serves."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 import torch
+from torch import Tensor
+
+from ._sandwich import Sandwich
 
 
 class Supports(NamedTuple):
@@ -13,3 +17,34 @@ class Supports(NamedTuple):
     modes: tuple[str, ...]
     dtypes: tuple[torch.dtype, ...]
     devices: tuple[str, ...] = ()
+
+
+class Backend(Protocol):
+    """A module with these functions; they trust their input, see `_validate`.
+
+    The gradients have an empty tensor where none is needed.
+    """
+
+    SUPPORTS: Supports
+
+    def missing(self) -> str | None: ...
+
+    def fwht(self, x: Tensor, scale: float) -> Tensor: ...
+
+    def wavedec(self, x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int) -> Tensor: ...
+
+    def waverec(self, packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int) -> Tensor: ...
+
+    def wavedec_backward(
+        self, grad: Tensor, x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int, needs: Sequence[bool]
+    ) -> Sequence[Tensor]: ...
+
+    def waverec_backward(
+        self, grad: Tensor, packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int, needs: Sequence[bool]
+    ) -> Sequence[Tensor]: ...
+
+    def sandwich(self, x: Tensor, operands: Sandwich) -> Tensor: ...
+
+    def sandwich_backward(
+        self, grad: Tensor, x: Tensor, operands: Sandwich, needs: Sequence[bool]
+    ) -> Sequence[Tensor]: ...

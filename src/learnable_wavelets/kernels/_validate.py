@@ -25,6 +25,11 @@ _BIAS, _FILTERS = _NAMES.index("bias"), _NAMES.index("dec_lo")
 _DEEPEST = 62
 
 
+def check_present(name: str, tensor: Tensor | None) -> None:
+    if tensor is None:  # which the dispatcher lets through
+        raise TypeError(f"`{name}` must be a tensor, got None")
+
+
 def check_data(x: Tensor, name: str, supports: Supports | None = None, mode: str = "periodization") -> None:
     if x.dim() == 0 or not x.is_floating_point():
         raise ValueError(f"`{name}` must be real and have a dimension, got shape {tuple(x.shape)} of {x.dtype}")
@@ -109,8 +114,10 @@ def _shapes(layout: tuple[int, ...], kind: str, mode: str, level: int, taps: int
 def packed_length(n: int, taps: int, mode: str, level: int) -> int:
     """Return the number of coefficients, after a check that the sizes fit together."""
     check_depth(mode, level)
-    if n < 1 or taps < 2 or taps % 2:
-        raise ValueError(f"`lo` and `hi` must have an even length and the data samples, got {taps} and {n}")
+    if n < 1:
+        raise ValueError(f"`n` must be at least 1, got {n} samples")
+    if taps < 2 or taps % 2:
+        raise ValueError(f"`dec_lo` must have an even length, at least 2, got {taps}")
     if mode == "periodization" and n % (1 << level):
         raise ValueError(f"`level` must be one at which {n} samples halve evenly in mode {mode!r}, got {level}")
     return sum(coeff_lengths(n, taps, mode, level))
@@ -132,13 +139,21 @@ def check_transform(
     x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int, n: int | None = None
 ) -> tuple[Tensor, Tensor, Tensor, int]:
     """Return data and filters, contiguous, and the packed length; with `n`, x itself holds packed coefficients."""
-    taps = lo.shape[0] if lo.dim() == 1 else 0
+    taps = check_bank(lo, hi)
     m = packed_length(x.shape[-1] if n is None else n, taps, mode, level)
     if n is not None and x.shape[-1] != m:
         raise ValueError(f"`packed` must have a last dimension of {m}, got shape {tuple(x.shape)}")
     for name, tensor in (("lo", lo), ("hi", hi)):
         check_operand(name, tensor, (taps,), compute_dtype(x.dtype), x)
     return aligned(x), lo.contiguous(), hi.contiguous(), m
+
+
+def check_bank(lo: Tensor, hi: Tensor) -> int:
+    """Return the number of taps."""
+    if lo.dim() != 1 or lo.shape != hi.shape or lo.shape[0] < 2 or lo.shape[0] % 2:
+        got = f"{tuple(lo.shape)} and {tuple(hi.shape)}"
+        raise ValueError(f"`lo` and `hi` must have one even length, at least 2, got shapes {got}")
+    return lo.shape[0]
 
 
 def check_grad(grad: Tensor, x: Tensor, width: int) -> Tensor:

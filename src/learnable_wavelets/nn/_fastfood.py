@@ -14,9 +14,9 @@ from ._layer import LR_MULTIPLIER, Banks, SandwichLayer
 class Fastfood(SandwichLayer):
     r"""A drop-in for `nn.Linear` with O(n) parameters: $y = S H G P H B\, x + \text{bias}$.
 
-    B, G and S are diagonals, P is a fixed permutation that follows from `seed`, and H the orthonormal Walsh-Hadamard matrix of n, the
-    power of two at or above `in_features`; the input is zero-padded to n, and `ceil(out_features / n)` blocks with
-    their own diagonals and permutations are concatenated and cut to `out_features`.
+    B, G and S are diagonals, P is a fixed permutation that follows from `seed`, and H the orthonormal Walsh-Hadamard
+    matrix of n, the power of two at or above `in_features`; the input is zero-padded to n, and `ceil(out_features / n)`
+    blocks with their own diagonals and permutations are concatenated and cut to `out_features`.
 
     Args:
         in_features: size of each input.
@@ -53,9 +53,10 @@ class Fastfood(SandwichLayer):
         (torch.Size([8, 1024]), 3048)
 
     Notes:
-        With `seed=None` and diagonals of ones the layer is the identity, for H is its own inverse. A square layer starts as
-        an orthogonal matrix if its width is a power of two; padded, its singular values spread down to nearly 0. The
-        papers leave H unnormalised and divide by $\sigma\sqrt n$; here the start of `diag_out` holds every scale.
+        With `seed=None` and diagonals of ones the layer is the identity, for H is its own inverse. A square layer
+        starts as an orthogonal matrix if its width is a power of two; padded, its singular values spread down to nearly
+        0. The papers leave H unnormalised and divide by $\sigma\sqrt n$; here the start of `diag_out` holds every
+        scale.
 
     References:
         Yang et al., *Deep Fried Convnets*, ICCV 2015, [arXiv 1412.7149](https://arxiv.org/abs/1412.7149).
@@ -92,7 +93,7 @@ class Fastfood(SandwichLayer):
         return "signs" if self.adaptive else "gaussian"
 
     def reset_parameters(self, start: str | None = None) -> None:
-        """Start again as every sandwich; the default is `signs` for an adaptive layer and `gaussian` for a fixed one."""
+        """Start again as every sandwich; the default is `signs` for an adaptive layer, `gaussian` for a fixed one."""
         super().reset_parameters(self._default_start if start is None else start)
 
     def _transform(self, like: Tensor, banks: Banks | None = None) -> Transform:

@@ -94,9 +94,11 @@ def _is_plain(module: nn.Module) -> TypeGuard[SandwichLayer]:
 
 
 def _operands(module: SandwichLayer, context: SequenceContext) -> Sandwich:
-    *diagonals, bias = module._read()
-    check_input(context.like, diagonals[2])
-    return module._operands(context.like, *diagonals, bias, module._transform(context.like, context.banks))
+    diag_in, diag_mid, diag_out, bias = module._read()
+    like = context.like
+    check_input(like, diag_out)
+    transform = module._transform(like, context.banks)
+    return module._operands(like, diag_in, diag_mid, diag_out, bias, transform)
 
 
 def _apply(x: Tensor, operands: Sandwich) -> Tensor:

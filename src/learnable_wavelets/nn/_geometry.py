@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from math import ceil, log2
 from typing import Any
 
@@ -22,6 +21,8 @@ _ORTHONORMAL = 1e-3
 # `docs/theory.md#width` compares.
 _MULTIPLE = 4
 _DEPTH = 4  # and goes this deep, if the width halves so often, where `pywt.dwt_max_level` is less
+
+_GAINS: dict[tuple[Any, ...], tuple[float, float] | None] = {}
 
 
 def choose_layout(in_features: int, out_features: int, level: int | None, mode: str, taps: int) -> tuple[Layout, int]:
@@ -52,11 +53,19 @@ def block_size(needed: int, level: int | None, mode: str, taps: int) -> tuple[in
     return n, min(halvings, max(_DEPTH, useful_level(n, taps)))
 
 
-@lru_cache(maxsize=256)
 def transform_gains(
     start: tuple[tuple[float, ...], ...], mode: str, level: int, n: int, in_features: int
 ) -> tuple[float, float] | None:
     """Return the mean squares of `SandwichLayer._gains`, measured on noise; `None` for an orthonormal bank."""
+    key = (start, mode, level, n, in_features)
+    if key not in _GAINS:  # dynamo warns of an `lru_cache`
+        _GAINS[key] = _measure_gains(*key)
+    return _GAINS[key]
+
+
+def _measure_gains(
+    start: tuple[tuple[float, ...], ...], mode: str, level: int, n: int, in_features: int
+) -> tuple[float, float] | None:
     if mode in ("periodization", "zero") and _is_orthonormal(start):
         return None
     # the generator is its own: the user's random numbers stay as they are

@@ -1,4 +1,4 @@
-"""`GRU` and `GRUCell` whose recurrent matrices are any layer."""
+"""`GRU` and `GRUCell` with any layer as recurrent matrix."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class _GRUStep(Gated):
 
 
 class GRU(_GRUStep, Recurrent):
-    r"""`nn.GRU` whose recurrent matrices are compressed, or made by any other layer, gate by gate.
+    r"""`nn.GRU` with compressed recurrent matrices, or any other layer in place of each gate's matrix.
 
     $r = \sigma(W_{ir} x + b_{ir} + W_{hr} h + b_{hr})$, $z = \sigma(W_{iz} x + b_{iz} + W_{hz} h + b_{hz})$,
     $n = \tanh(W_{in} x + b_{in} + r (W_{hn} h + b_{hn}))$, $h' = (1 - z)\, n + z\, h$. The matrices $W_{h\cdot}$ of the
@@ -65,9 +65,9 @@ class GRU(_GRUStep, Recurrent):
         bidirectional: run over the sequence in both directions and concatenate the outputs.
         device: where the parameters live.
         dtype: their dtype.
-        recurrent_layer: makes a recurrent matrix: a class like `nn.Linear` or a function with its signature, such as
+        recurrent_layer: builds a recurrent matrix: a class like `nn.Linear` or a function with its signature, such as
             `functools.partial(WaveletLinear, wavelet="db6")`. A `WaveletFilter` in it is shared by all gates.
-        gates: which of `reset`, `update` and `state` it makes; `None` for all.
+        gates: the gates that it replaces, of `reset`, `update` and `state`; `None` for all.
         reset_after: the reset gate acts after the recurrent product, as in torch. If false, the form of the paper:
             $n = \tanh(W_{in} x + b_{in} + W_{hn} (r h))$, $h' = (1 - z)\, h + z\, n$, no bias on recurrent matrices.
 
@@ -86,7 +86,7 @@ class GRU(_GRUStep, Recurrent):
 
     Raises:
         ValueError: sizes below 1, an unknown gate, dropout outside [0, 1), input or state of the wrong shape.
-        TypeError: arguments of the wrong type, a `recurrent_layer` that makes no module.
+        TypeError: arguments of the wrong type, a `recurrent_layer` that returns no module.
 
     Examples:
         >>> import torch, learnable_wavelets as lw
@@ -112,11 +112,10 @@ class GRU(_GRUStep, Recurrent):
         True
 
     Notes:
-        Once per call, not per step: the input products, the filter banks (one that several matrices share is made
-        once) and the dropout masks of the diagonals. The paper draws new masks at each step; so does `GRUCell` in a
-        loop.
-        Hooks on the modules in place of a matrix are honoured, but then their filters are made at every step.
-        Under autocast products may be of the half type; states and outputs keep the dtype of the parameters.
+        Computed once per call, not per step: the input products, the filter banks (a shared one only once) and the
+        dropout masks of the diagonals. The paper draws new masks at each step, as `GRUCell` in a loop does.
+        Modules with hooks are called at every step, and then compute their filters at every step.
+        Under autocast states keep full precision from step to step; results have the dtype that torch returns.
         A compressed matrix starts orthogonal, which keeps the length of the state; a dense one starts at about 0.58
         times an orthogonal one. [More](../theory.md#recurrent).
 
@@ -151,7 +150,7 @@ class GRU(_GRUStep, Recurrent):
 
 
 class GRUCell(_GRUStep, Cell):
-    """One step of `GRU`: `nn.GRUCell` whose recurrent matrices are any layer.
+    """One step of `GRU`: `nn.GRUCell` with any layer as recurrent matrix.
 
     Args:
         input_size: size of the input.
@@ -159,8 +158,8 @@ class GRUCell(_GRUStep, Cell):
         bias: learn the biases.
         device: where the parameters live.
         dtype: their dtype.
-        recurrent_layer: makes a recurrent matrix, as in `GRU`.
-        gates: which of `reset`, `update` and `state` it makes; `None` for all.
+        recurrent_layer: builds a recurrent matrix, as in `GRU`.
+        gates: the gates that it replaces, of `reset`, `update` and `state`; `None` for all.
         reset_after: as in `GRU`.
 
     Shape:
@@ -185,7 +184,7 @@ class GRUCell(_GRUStep, Cell):
         (torch.Size([8, 64]), torch.Size([64, 64]))
 
     Notes:
-        Each call makes the filters and draws dropout masks anew. Over whole sequences `GRU` is faster.
+        Each call computes the filters and draws dropout masks anew. Over whole sequences `GRU` is faster.
     """
 
     def __init__(
@@ -205,5 +204,5 @@ class GRUCell(_GRUStep, Cell):
         self.reset_after = reset_after
 
     def forward(self, input: Tensor, hx: Any = None) -> Tensor:
-        """The next state."""
+        """Return the next state."""
         return self._forward(input, hx)[0]

@@ -76,8 +76,8 @@ class SandwichLayer(nn.Module, ABC):
         for name, size in (("diag_in", layout.diag_in_shape), ("diag_mid", shape), ("diag_out", (self.out_features,))):
             values = torch.empty(size, device=device, dtype=dtype)
             self.register_parameter(name, nn.Parameter(values, requires_grad=trainable))
-        values = torch.empty(self.out_features, device=device, dtype=dtype) if bias else None
-        self.register_parameter("bias", None if values is None else nn.Parameter(values))
+        start = nn.Parameter(torch.empty(self.out_features, device=device, dtype=dtype)) if bias else None
+        self.register_parameter("bias", start)
         self._permutation = shared_permutation(self.seed, *shape)
         self._permutation.prepare(self.diag_mid.device)
 
@@ -137,18 +137,17 @@ class SandwichLayer(nn.Module, ABC):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return `(..., out_features)` for `(..., in_features)`."""
-        *diagonals, bias = self._read()
-        own = diagonals[2]
-        out_dtype = check_input(input, own)
+        diag_in, diag_mid, diag_out, bias = self._read()
+        out_dtype = check_input(input, diag_out)
         if input.is_nested:
             return apply_to_rows(self, input)
         if input.dim() == 0 or input.shape[-1] != self.in_features:
             raise ValueError(
                 f"`input` must have a last dimension of {self.in_features}, got shape {tuple(input.shape)}"
             )
-        if input.dtype not in (out_dtype, own.dtype):  # under autocast; its range may be neither's
-            input = input.to(own.dtype)
-        y = kernels.sandwich(input, self._operands(input, *diagonals, bias, self._transform(input)))
+        if input.dtype not in (out_dtype, diag_out.dtype):  # under autocast; its range may be neither's
+            input = input.to(diag_out.dtype)
+        y = kernels.sandwich(input, self._operands(input, diag_in, diag_mid, diag_out, bias, self._transform(input)))
         return y if y.dtype == out_dtype else y.to(out_dtype)
 
     def diagonals(self) -> Diagonals:
@@ -169,11 +168,12 @@ class SandwichLayer(nn.Module, ABC):
 
     def _read(self) -> tuple[Any, Any, Any, Any]:
         """Return B, G and S under dropout, one mask a call for the whole batch as published, and the bias."""
-        own = self._parameters
+        own: Any = self._parameters
         try:  # `nn.Module` finds parameters last, and a call for one row takes 15 us
             diag_in, diag_mid, diag_out, bias = own["diag_in"], own["diag_mid"], own["diag_out"], own["bias"]
         except KeyError:  # pruned, parametrised, or a replica of DataParallel
-            diag_in, diag_mid, diag_out, bias = self.diag_in, self.diag_mid, self.diag_out, self.bias
+            diag_in, diag_mid, diag_out = self.diag_in, self.diag_mid, self.diag_out
+            bias = self.bias
         if self.training and self.dropout:
             diag_in, diag_mid, diag_out = (dropout(d, self.dropout) for d in (diag_in, diag_mid, diag_out))
         return diag_in, diag_mid, diag_out, bias
@@ -193,7 +193,7 @@ class SandwichLayer(nn.Module, ABC):
         return Sandwich(diag_in, permutation, diag_mid, diag_out, bias, transform, self._layout, self._scale)
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Any:
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         self._permutation.prepare(self.diag_mid.device)
         return self
 
@@ -204,12 +204,12 @@ class SandwichLayer(nn.Module, ABC):
             metadata.setdefault(prefix[:-1], {}).update(self._configuration())
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, metadata: Any, *args: Any) -> None:
-        own, errors = self._configuration(), args[-1]
-        for name in own.keys() & metadata.keys():
-            if own[name] != metadata[name]:
-                where = f" of {prefix[:-1]}" if prefix else ""
-                errors.append(f"`{name}`{where} is {own[name]!r}, but the state was saved with {metadata[name]!r}.")
-                return
+        different = {name: own for name, own in self._configuration().items() if metadata.get(name, own) != own}
+        where, errors = f" of {prefix[:-1]}" if prefix else "", args[-1]
+        for name, own in different.items():
+            errors.append(f"`{name}`{where} is {own!r}, but the state was saved with {metadata[name]!r}.")
+        if different:
+            return
         super()._load_from_state_dict(state_dict, prefix, metadata, *args)
 
     def _configuration(self) -> dict[str, Any]:

@@ -20,9 +20,9 @@ from ._layer import LR_MULTIPLIER, Banks, SandwichLayer
 class WaveletLinear(SandwichLayer):
     r"""A drop-in for `nn.Linear` with O(n) parameters: $y = S W^{-1} G P W B\, x + \text{bias}$.
 
-    B, G and S are learned diagonals, P is a fixed permutation that follows from `seed`, W the multilevel wavelet transform with the
-    *learned* decomposition filters and $W^{-1}$ the inverse transform with the learned reconstruction filters. The
-    dense operation that it replaces is `x @ layer.to_dense().T + layer.bias`.
+    B, G and S are learned diagonals, P is a fixed permutation that follows from `seed`, W the multilevel wavelet
+    transform with the *learned* decomposition filters and $W^{-1}$ the inverse transform with the learned
+    reconstruction filters. The dense operation that it replaces is `x @ layer.to_dense().T + layer.bias`.
 
     Args:
         in_features: size of each input.
@@ -70,8 +70,8 @@ class WaveletLinear(SandwichLayer):
         True
 
     Notes:
-        With `seed=None` and diagonals of ones the layer is the identity. A square layer whose width is a multiple of 4 (of
-        `2**level`, if that is given) starts as an orthogonal matrix if its wavelet is orthogonal. Another width is
+        With `seed=None` and diagonals of ones the layer is the identity. A square layer whose width is a multiple of 4
+        (of `2**level`, if that is given) starts as an orthogonal matrix if its wavelet is orthogonal. Another width is
         padded, by up to three zeros, and each may cost one of the rank.
         At the start the outputs for N(0, 1) inputs have variance 1 for every shape, gradients `out_features /
         in_features` as for `nn.Linear`.
@@ -105,14 +105,14 @@ class WaveletLinear(SandwichLayer):
         in_features, out_features = check_size("in_features", in_features), check_size("out_features", out_features)
         bias = check_flag("bias", bias, "; the wavelet is given by keyword, `wavelet=`")
         mode, dtype, dropout = check_mode(mode), check_dtype(dtype), check_dropout(dropout)
-        own = not isinstance(wavelet, WaveletFilter)
-        filter = LearnableWaveletFilter(wavelet, device=device, dtype=dtype) if own else wavelet
+        shared = wavelet if isinstance(wavelet, WaveletFilter) else None
+        filter = LearnableWaveletFilter(wavelet, device=device, dtype=dtype) if shared is None else shared
         layout, depth = choose_layout(in_features, out_features, level, mode, len(filter))
         super().__init__(
             layout, sum(coeff_lengths(layout.n, len(filter), mode, depth)), bias=bias, dropout=dropout, seed=seed,
             lr_multiplier=lr_multiplier, trainable=True, device=device, dtype=dtype,
         )  # fmt: skip
-        self.level, self.mode, self.filter, self._own_filter = depth, mode, filter, own
+        self.level, self.mode, self.filter, self._own_filter = depth, mode, filter, shared is None
         self._reset_diagonals("signs")
 
     def reset_parameters(self, start: str = "signs") -> None:

@@ -1,4 +1,4 @@
-"""`LSTM` and `LSTMCell` whose recurrent matrices are any layer."""
+"""`LSTM` and `LSTMCell` with any layer as recurrent matrix."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _LSTMStep(Gated):
 
 
 class LSTM(_LSTMStep, Recurrent):
-    r"""`nn.LSTM` whose recurrent matrices are compressed, or made by any other layer, gate by gate.
+    r"""`nn.LSTM` with compressed recurrent matrices, or any other layer in place of each gate's matrix.
 
     $i, f, o = \sigma(W_{i\cdot} x + b_{i\cdot} + W_{h\cdot} h + b_{h\cdot})$, $g = \tanh(W_{ig} x + b_{ig} + W_{hg} h +
     b_{hg})$, $c' = f c + i g$, $h' = o \tanh(c')$. The matrices $W_{h\cdot}$ of the gates named in `gates` are
@@ -47,8 +47,8 @@ class LSTM(_LSTMStep, Recurrent):
         bidirectional: run over the sequence in both directions and concatenate the outputs.
         device: where the parameters live.
         dtype: their dtype.
-        recurrent_layer: makes a recurrent matrix, as in `GRU`.
-        gates: which of `input`, `forget`, `cell` (torch's g) and `output` it makes; `None` for all.
+        recurrent_layer: builds a recurrent matrix, as in `GRU`.
+        gates: the gates that it replaces, of `input`, `forget`, `cell` (torch's g) and `output`; `None` for all.
 
     Shape:
         `forward(input, hx=None)`: input `(steps, batch, input_size)`, `(steps, input_size)` without a batch, or a
@@ -64,7 +64,7 @@ class LSTM(_LSTMStep, Recurrent):
 
     Raises:
         ValueError: sizes below 1, an unknown gate, dropout outside [0, 1), input or state of the wrong shape.
-        TypeError: arguments of the wrong type, a `recurrent_layer` that makes no module.
+        TypeError: arguments of the wrong type, a `recurrent_layer` that returns no module.
 
     Examples:
         >>> import torch, learnable_wavelets as lw
@@ -83,6 +83,8 @@ class LSTM(_LSTMStep, Recurrent):
         Hochreiter and Schmidhuber, *Long short-term memory*, 1997,
         [doi 10.1162/neco.1997.9.8.1735](https://doi.org/10.1162/neco.1997.9.8.1735).
     """
+
+    AUTOCAST = True
 
     def __init__(
         self,
@@ -106,7 +108,7 @@ class LSTM(_LSTMStep, Recurrent):
 
 
 class LSTMCell(_LSTMStep, Cell):
-    """One step of `LSTM`: `nn.LSTMCell` whose recurrent matrices are any layer.
+    """One step of `LSTM`: `nn.LSTMCell` with any layer as recurrent matrix.
 
     Args:
         input_size: size of the input.
@@ -114,8 +116,8 @@ class LSTMCell(_LSTMStep, Cell):
         bias: learn the biases.
         device: where the parameters live.
         dtype: their dtype.
-        recurrent_layer: makes a recurrent matrix, as in `GRU`.
-        gates: which of `input`, `forget`, `cell` and `output` it makes; `None` for all.
+        recurrent_layer: builds a recurrent matrix, as in `GRU`.
+        gates: the gates that it replaces, of `input`, `forget`, `cell` and `output`; `None` for all.
 
     Shape:
         `forward(input, hx=None)`: input `(batch, input_size)` or `(input_size,)`, `hx` a pair `(h_0, c_0)`, each
@@ -151,6 +153,6 @@ class LSTMCell(_LSTMStep, Cell):
         super().__init__(input_size, hidden_size, bias, bias, recurrent_layer, gates, device, dtype)
 
     def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Tensor]:
-        """The next pair of states."""
+        """Return the next pair of states."""
         h, c = self._forward(input, hx)
         return h, c

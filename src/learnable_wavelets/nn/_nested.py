@@ -19,12 +19,13 @@ def apply_to_rows(function: Callable[[Tensor], Tensor], input: Tensor) -> Tensor
             raise ValueError(f"`input` must not be ragged in its last dimension, got nested shape {tuple(input.shape)}")
         values = function(input.values())
         lengths, ragged = input.lengths(), input._ragged_idx  # type: ignore[attr-defined]
-        return torch.nested.nested_tensor_from_jagged(values, input.offsets(), lengths, jagged_dim=ragged)
+        offsets = input.offsets()  # type: ignore[attr-defined]
+        return torch.nested.nested_tensor_from_jagged(values, offsets, lengths, jagged_dim=ragged)
     parts = input.unbind()
     if not parts or len({part.shape[-1:] for part in parts}) > 1 or parts[0].dim() == 0:
         shapes = [tuple(part.shape) for part in parts]
         raise ValueError(f"`input` must have one last dimension in all of its parts, got nested shapes {shapes}")
     rows = function(torch.cat([part.reshape(-1, part.shape[-1]) for part in parts]))
-    pieces = rows.split([part.numel() // part.shape[-1] for part in parts])
+    pieces = torch.split(rows, [part.numel() // part.shape[-1] for part in parts])
     shaped = [piece.reshape(*part.shape[:-1], -1) for piece, part in zip(pieces, parts, strict=True)]
     return torch.nested.as_nested_tensor(shaped)

@@ -1,4 +1,4 @@
-"""What cells and recurrent layers have in common: parameters by gate, and the products of a state with them."""
+"""The base of cells and recurrent layers: parameters by gate, and the products of a state with them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ._fuse import SequenceContext, fuse
 
 LayerFactory = Callable[..., nn.Module]
 State = tuple[Tensor, ...]
-Inputs = tuple[Tensor, ...]  # what the input contributes to each gate
+Inputs = tuple[Tensor, ...]  # the input product of each gate
 Step = Callable[[Inputs, State], State]
 
 
@@ -24,6 +24,7 @@ class Gated(nn.Module, ABC):
 
     GATES: ClassVar[tuple[str, ...]]
     STATES: ClassVar[int] = 1
+    AUTOCAST: ClassVar[bool] = False  # under autocast, return the dtype of autocast
     _OWN_PARAMETER: ClassVar[str]
 
     def __init__(
@@ -54,7 +55,7 @@ class Gated(nn.Module, ABC):
         device: torch.device | str | None,
         dtype: torch.dtype | None,
     ) -> None:
-        """The parameters of one cell, under the names of torch where they are dense."""
+        """Add the parameters of one cell; the dense ones have torch's names."""
         check_dtype(dtype)
         hidden = self.hidden_size
         rows, dense = len(self.GATES) * hidden, len(self._dense) * hidden
@@ -65,8 +66,8 @@ class Gated(nn.Module, ABC):
             "bias_hh": (dense,) if dense and self._recurrent_bias else None,
         }
         for name, shape in shapes.items():
-            made = None if shape is None else nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
-            self.register_parameter(name + suffix, made)
+            values = None if shape is None else nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
+            self.register_parameter(name + suffix, values)
         for gate in self.gates:
             layer = recurrent_layer(hidden, hidden, bias=self._recurrent_bias, device=device, dtype=dtype)
             if not isinstance(layer, nn.Module):
@@ -77,7 +78,7 @@ class Gated(nn.Module, ABC):
     def reset_parameters(self) -> None:
         r"""Start the dense matrices and the biases again, uniform in $\pm 1/\sqrt{\text{hidden\_size}}$ as in torch.
 
-        What `recurrent_layer` made is left alone: those modules have a `reset_parameters` of their own.
+        The modules from `recurrent_layer` stay as they are: they have a `reset_parameters` of their own.
         """
         bound = self.hidden_size**-0.5
         for parameter in self.parameters(recurse=False):
@@ -85,28 +86,28 @@ class Gated(nn.Module, ABC):
 
     @abstractmethod
     def _step(self, suffix: str, context: SequenceContext) -> Step:
-        """The step of a cell as a function, with filters and dropout masks as they are now."""
+        """Return the step of a cell as a function, with the present filters and dropout masks."""
 
     @property
     def _own(self) -> Tensor:
-        """The parameter whose device and dtype inputs must match, by name: DataParallel replicas list no parameters."""
+        """Return the parameter whose device and dtype the inputs must have; replicas of DataParallel list none."""
         return getattr(self, self._OWN_PARAMETER)  # type: ignore[no-any-return]
 
     def _input_weights(self, suffix: str) -> tuple[Tensor, Tensor | None]:
-        """The input matrices of all gates, one below the other, and their biases."""
+        """Return the input matrices of all gates, concatenated, and their biases."""
         return getattr(self, "weight_ih" + suffix), getattr(self, "bias_ih" + suffix)
 
     def _products(
         self, suffix: str, gates: tuple[str, ...], context: SequenceContext
     ) -> Callable[[Tensor], list[Tensor]]:
-        """A function of h: its products with the recurrent matrices of these gates, in their order."""
+        """Return a function of h that computes its products with the recurrent matrices of these gates, in order."""
         parts: list[tuple[list[int], Callable[[Tensor], Tensor]]] = []
         dense = [index for index, gate in enumerate(gates) if gate in self._dense]
         if dense:
             parts.append((dense, self._dense_product(suffix, [gates[index] for index in dense])))
-        made = [index for index, gate in enumerate(gates) if gate in self.gates]
-        modules = [self.get_submodule(gates[index] + suffix) for index in made]
-        parts += [([made[i] for i in group], function) for group, function in fuse(modules, context)]
+        modular = [index for index, gate in enumerate(gates) if gate in self.gates]
+        modules = [self.get_submodule(gates[index] + suffix) for index in modular]
+        parts += [([modular[i] for i in group], function) for group, function in fuse(modules, context)]
 
         def products(h: Tensor) -> list[Tensor]:
             found: dict[int, Tensor] = {}
@@ -124,7 +125,7 @@ class Gated(nn.Module, ABC):
         return products
 
     def _dense_product(self, suffix: str, gates: list[str]) -> Callable[[Tensor], Tensor]:
-        """One product for several dense gates, whose rows lie one after the other."""
+        """Return one product for several dense gates with adjacent rows."""
         weight: Tensor = getattr(self, "weight_hh" + suffix)
         bias: Tensor | None = getattr(self, "bias_hh" + suffix)
         if len(gates) < len(self._dense):
@@ -134,7 +135,7 @@ class Gated(nn.Module, ABC):
         return lambda h: linear(h, weight, bias)
 
     def _read_state(self, hx: Any, shape: tuple[int, ...]) -> State:
-        """The initial state as tensors of this shape; zeros for `None`."""
+        """Return the initial state as tensors of this shape; zeros for `None`."""
         own = self._own
         if hx is None:
             return (own.new_zeros(shape),) * self.STATES
@@ -145,10 +146,18 @@ class Gated(nn.Module, ABC):
         else:
             raise TypeError(f"`hx` must be a pair of tensors (h_0, c_0), got {type(hx).__name__}")
         for name, state in named.items():
-            check_input(state, own, name)
+            check_dense(state, own, name)
             if state.shape != shape:
                 raise ValueError(f"`{name}` must have shape {shape}, got {tuple(state.shape)}")
         return tuple(state.to(own.dtype) for state in named.values())
+
+    def _result_dtype(self, input: Tensor, hx: Any, autocast: torch.dtype) -> torch.dtype:
+        """Return torch's dtype of outputs and states: under autocast only `nn.LSTM` takes that of autocast."""
+        if self.AUTOCAST:
+            return autocast
+        first = hx[0] if isinstance(hx, (tuple, list)) and hx else hx
+        dtype: torch.dtype = input.dtype if first is None else getattr(first, "dtype", input.dtype)
+        return dtype
 
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"
@@ -177,19 +186,27 @@ class Cell(Gated):
 
     def _forward(self, input: Tensor, hx: Any) -> State:
         x = input
-        check_input(x, self._own)
-        if x.is_nested or x.dim() not in (1, 2) or x.shape[-1] != self.input_size:
+        dtype = self._result_dtype(x, hx, check_dense(x, self._own))
+        if x.dim() not in (1, 2) or x.shape[-1] != self.input_size:
             expected = f"1-D (unbatched) or 2-D with a last dimension of {self.input_size}"
             raise ValueError(f"`input` must be {expected}, got shape {tuple(x.shape)}")
         state = self._read_state(hx, (*x.shape[:-1], self.hidden_size))
         weight, bias = self._input_weights("")
-        # under autocast products are of a half type; added to this one, none of them makes the states so
+        # under autocast the products have a half dtype, and the states must not
         inputs = linear(x, weight, bias).to(weight.dtype).chunk(len(self.GATES), dim=-1)
-        return self._step("", SequenceContext(state[0], {}))(inputs, state)
+        return tuple(s.to(dtype) for s in self._step("", SequenceContext(state[0], {}))(inputs, state))
+
+
+def check_dense(value: Any, own: Tensor, name: str = "input") -> torch.dtype:
+    """Check an input or a state as every layer does, and refuse nested tensors; `PackedSequence` is for ragged ones."""
+    dtype = check_input(value, own, name)
+    if value.is_nested:
+        raise TypeError(f"`{name}` must be a dense tensor or a PackedSequence, got a nested tensor")
+    return dtype
 
 
 def check_gates(gates: Iterable[str] | None, known: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of `known` that are in `gates`, in the order of `known`; all of them for `None`."""
+    """Return the gates of `known` that are in `gates`, in the order of `known`; all of them for `None`."""
     if gates is None:
         return known
     if isinstance(gates, str) or not isinstance(gates, Iterable):

@@ -12,9 +12,9 @@ from torch.nn.functional import dropout as drop
 from torch.nn.functional import linear
 from torch.nn.utils.rnn import PackedSequence
 
-from .._checks import check_dropout, check_flag, check_input, check_size
+from .._checks import check_dropout, check_flag, check_size
 from ._fuse import SequenceContext
-from ._recurrent import Gated, Inputs, LayerFactory, State, Step
+from ._recurrent import Gated, Inputs, LayerFactory, State, Step, check_dense
 
 
 class Recurrent(Gated):
@@ -63,12 +63,12 @@ class Recurrent(Gated):
         return [f"_l{layer}", f"_l{layer}_reverse"][: self._directions]
 
     def forward(self, input: Tensor | PackedSequence, hx: Any = None) -> tuple[Any, Any]:
-        """Output of the last layer at every step, and the state of every layer and direction after the last."""
+        """Return the output of the last layer at every step, and the last state of every layer and direction."""
         if isinstance(input, PackedSequence):
             return self._forward_packed(input, hx)
         x = input
-        check_input(x, self._own)
-        if x.is_nested or x.dim() not in (2, 3) or x.shape[-1] != self.input_size:
+        dtype = self._result_dtype(x, hx, check_dense(x, self._own))
+        if x.dim() not in (2, 3) or x.shape[-1] != self.input_size:
             expected = f"2-D (unbatched) or 3-D with a last dimension of {self.input_size}"
             raise ValueError(f"`input` must be {expected}, got shape {tuple(x.shape)}")
         unbatched = x.dim() == 2
@@ -81,7 +81,7 @@ class Recurrent(Gated):
         state = self._read_state(hx, (cells, self.hidden_size) if unbatched else (cells, batch, self.hidden_size))
         if unbatched:
             state = tuple(s.unsqueeze(1) for s in state)
-        y, last = self._run(x.reshape(steps * batch, self.input_size), [batch] * steps, state)
+        y, last = self._run(x.reshape(steps * batch, self.input_size), [batch] * steps, state, dtype)
         y = y.view(steps, batch, y.shape[-1])
         y = y.squeeze(1) if unbatched else y if time_first else y.transpose(0, 1)
         return y, self._wrap_state(tuple(s.squeeze(1) for s in last) if unbatched else last)
@@ -89,23 +89,24 @@ class Recurrent(Gated):
     def _forward_packed(self, packed: PackedSequence, hx: Any) -> tuple[PackedSequence, Any]:
         data, sizes, sorted_indices, unsorted_indices = packed
         x = data
-        check_input(x, self._own)
+        dtype = self._result_dtype(x, hx, check_dense(x, self._own))
         if x.dim() != 2 or x.shape[-1] != self.input_size:
             raise ValueError(f"`input` must hold vectors of {self.input_size} entries, got shape {tuple(x.shape)}")
         sizes_list = sizes.tolist()
         state = self._read_state(hx, (self.num_layers * self._directions, sizes_list[0], self.hidden_size))
         if sorted_indices is not None:
             state = tuple(s.index_select(1, sorted_indices) for s in state)
-        y, last = self._run(x, sizes_list, state)
+        y, last = self._run(x, sizes_list, state, dtype)
         if unsorted_indices is not None:
             last = tuple(s.index_select(1, unsorted_indices) for s in last)
         return PackedSequence(y, sizes, sorted_indices, unsorted_indices), self._wrap_state(last)
 
     def _wrap_state(self, state: State) -> Any:
+        """Return the states as torch does: a tensor for a GRU, a pair for an LSTM."""
         return state[0] if self.STATES == 1 else state
 
-    def _run(self, x: Tensor, sizes: list[int], state: State) -> tuple[Tensor, State]:
-        """All layers on rows ordered by step, `sizes[t]` of them at step t; the states are `(cells, batch, hidden)`."""
+    def _run(self, x: Tensor, sizes: list[int], state: State, dtype: torch.dtype) -> tuple[Tensor, State]:
+        """Run all layers on rows ordered by step, `sizes[t]` of them at step t; states are `(cells, batch, hidden)`."""
         starts = list(zip(*(s.unbind() for s in state), strict=True))
         ends: list[State] = []
         context = SequenceContext(state[0], {})
@@ -123,17 +124,17 @@ class Recurrent(Gated):
                 outputs.append(y)
                 ends.append(end)
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
-        return x, tuple(torch.stack(list(states)) for states in zip(*ends, strict=True))
+        return x.to(dtype), tuple(torch.stack(list(states)).to(dtype) for states in zip(*ends, strict=True))
 
     def _inputs(self, x: Tensor, sizes: list[int], suffix: str) -> list[Inputs]:
-        """What x contributes to the gates, by step: products of the whole sequence.
+        """Return the input products of the gates, step by step, computed for the whole sequence at once.
 
-        One for each gate: the gradient of a product for all gates would be put together in one more copy.
+        One product for each gate: the gradient of a joint product would cost one more copy.
         """
         weight, bias = self._input_weights(suffix)
         count = len(self.GATES)
         biases = (None,) * count if bias is None else bias.chunk(count)
-        # under autocast products are of a half type; added to these, none of them makes the states so
+        # under autocast the products have a half dtype, and the states must not
         gates = [linear(x, w, b).to(weight.dtype) for w, b in zip(weight.chunk(count), biases, strict=True)]
         return list(zip(*(torch.split(gate, sizes) for gate in gates), strict=True))
 
@@ -145,10 +146,10 @@ class Recurrent(Gated):
 
 
 def scan(step: Step, inputs: list[Inputs], start: State, *, reverse: bool) -> tuple[Tensor, State]:
-    """The outputs of all steps, concatenated, and the last state.
+    """Return the outputs of all steps, concatenated, and the last state.
 
-    The number of rows may fall along the sequence, as in a `PackedSequence`, whose longest sequences come first: rows
-    whose sequence is over wait with their state; backwards, rows join as their sequence begins.
+    The number of rows may fall along the sequence, as in a `PackedSequence`, which holds the longest sequences first:
+    rows whose sequence has ended keep their state; in reverse, rows join where their sequence begins.
     """
     order = inputs[::-1] if reverse else inputs
     first = order[0][0].shape[0]

@@ -53,7 +53,7 @@ class Options:
     level: int | None = option(None, "For the layer wavelet: its depth.", type=int)
     constraint: str = option("soft", f"For the layer wavelet: {', '.join(CONSTRAINTS)}.", parse=one_of(*CONSTRAINTS))
     lr_multiplier: float = option(
-        1.0, "For wavelet and fastfood layers; the recipes were tuned with 1.", type=at_least(float, 0), parse=_multiplier
+        1.0, "For wavelet and fastfood layers; recipes are tuned with 1.", type=at_least(float, 0), parse=_multiplier
     )
     published_slicing: bool = flag("For the layer wavelet-paper: repeat the published slicing.")
     blocks: tuple[int, ...] = option((1,), "Sandwiches in place of one, with commas.", parse=parse_counts)

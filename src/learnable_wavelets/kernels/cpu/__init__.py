@@ -6,7 +6,7 @@ from ..._checks import MODES
 from .._supports import Supports
 
 try:
-    from . import _cpu
+    from . import _cpu as _cpu
 except ImportError:  # built without a compiler: everything works in plain torch
     AVAILABLE = False
 else:

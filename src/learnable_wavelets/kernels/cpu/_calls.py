@@ -97,10 +97,12 @@ def _transform_backward(
 
 
 def sandwich(x: Tensor, operands: Sandwich) -> Tensor:
-    sizes = _sizes(x, operands)
-    y = torch.empty_like(x) if sizes[1] == sizes[2] else x.new_empty((*x.shape[:-1], sizes[2]))
+    layout = operands.layout
+    square = layout.in_features == layout.out_features
+    y = torch.empty_like(x) if square else x.new_empty((*x.shape[:-1], layout.out_features))
     _c.sandwich(
-        x.data_ptr(), y.data_ptr(), *sizes, *_addresses(operands.tensors()), DTYPES[x.dtype], torch.get_num_threads()
+        x.data_ptr(), y.data_ptr(), *_sizes(x, operands), *_addresses(operands.tensors()),
+        DTYPES[x.dtype], torch.get_num_threads(),
     )  # fmt: skip
     return y
 
@@ -121,17 +123,7 @@ def _sizes(x: Tensor, operands: Sandwich) -> tuple[int | float, ...]:
     transform, layout, scale = operands[5:]
     in_features, out_features, n, blocks, sum_blocks, wrap_outputs = layout
     mode = HADAMARD if transform.kind == "hadamard" else MODES[transform.mode]
-    taps = transform.taps
     return (
-        _rows(x),
-        in_features,
-        out_features,
-        blocks,
-        n,
-        sum_blocks,
-        wrap_outputs,
-        mode,
-        transform.level,
-        taps,
-        scale,
-    )
+        _rows(x), in_features, out_features, blocks, n, sum_blocks, wrap_outputs,
+        mode, transform.level, transform.taps, scale,
+    )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 
 import torch
@@ -18,13 +19,13 @@ Gradients = tuple[Tensor, ...]
 def wavedec_backward(
     grad: Tensor, x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int, needs: Sequence[bool]
 ) -> Gradients:
-    return _gradients(lambda *t: wavedec(*t, mode, level), (x, lo, hi), grad, needs)
+    return _gradients(lambda x, lo, hi: wavedec(x, lo, hi, mode, level), (x, lo, hi), grad, needs)
 
 
 def waverec_backward(
     grad: Tensor, packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int, needs: Sequence[bool]
 ) -> Gradients:
-    return _gradients(lambda *t: waverec(*t, n, mode, level), (packed, lo, hi), grad, needs)
+    return _gradients(lambda x, lo, hi: waverec(x, lo, hi, n, mode, level), (packed, lo, hi), grad, needs)
 
 
 def sandwich_backward(grad: Tensor, x: Tensor, operands: Sandwich, needs: Sequence[bool]) -> Gradients:
@@ -41,12 +42,16 @@ def _gradients(
     function: Callable[..., Tensor], inputs: Sequence[Tensor | None], grad: Tensor, needs: Sequence[bool]
 ) -> Gradients:
     twice = torch.is_grad_enabled()
-    with full_precision(grad), torch.enable_grad():
-        leaves = [
-            t if t is None or (twice and t.requires_grad) else t.detach().requires_grad_(bool(needed))
+    with full_precision(grad), _recording(twice):
+        if not twice:
+            grad = grad.clone() if grad.is_inference() else grad
+        leaves = [  # the bare operators take inputs without a graph
+            t if t is None or (twice and t.requires_grad) else _leaf(t).requires_grad_(bool(needed))
             for t, needed in zip(inputs, needs, strict=True)
-        ]  # the bare operators take inputs without a graph
+        ]
         wanted = [t for t, needed in zip(leaves, needs, strict=True) if needed and t is not None]
+        if not wanted:
+            return tuple(grad.new_empty(0) for _ in inputs)
         y = function(*leaves)
         # filters have no effect at level 0: zeros
         found = iter(
@@ -55,3 +60,13 @@ def _gradients(
     return tuple(
         next(found) if needed and t is not None else grad.new_empty(0) for t, needed in zip(inputs, needs, strict=True)
     )
+
+
+def _recording(twice: bool) -> contextlib.AbstractContextManager[object]:
+    """Record a graph even inside an operator, where the dispatcher may have turned autograd off."""
+    return contextlib.nullcontext() if twice else torch.inference_mode(False)
+
+
+def _leaf(tensor: Tensor) -> Tensor:
+    """Return a tensor without a graph that autograd takes, as it does no tensor of inference mode."""
+    return tensor.clone() if tensor.is_inference() else tensor.detach()

@@ -1,4 +1,4 @@
-"""Launches of the kernels that hold whole rows, on the device of their data: contiguous tensors in and out."""
+"""Launch the kernels on the device of their data: contiguous tensors in and out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PRODUCTS = 2048  # the same times the taps, for filter gradients
 
 
 def on(x: Tensor) -> contextlib.AbstractContextManager[Any]:
-    """Triton launches on the current device, which need not be that of the data."""
+    """Make the device of x current: Triton launches there."""
     return torch.cuda.device(x.device) if x.is_cuda else contextlib.nullcontext()
 
 
@@ -37,7 +37,7 @@ def fwht_rows(x: Tensor, y: Tensor, scale: float) -> None:
 
 
 def fwht_columns(x: Tensor, y: Tensor) -> None:
-    """Along the middle axis of `(rows, n, width)`; y may be x."""
+    """Transform the middle axis of `(rows, n, width)`; y may be x."""
     rows, n, width = x.shape
     C = min(width, COLUMNS)
     _, _, *size = _tiles.tile(n * C, 1, x, "forward")
@@ -60,7 +60,7 @@ def transform(x: Tensor, lo: Tensor, hi: Tensor, y: Tensor, level: int, *, flip:
 def transform_backward(
     grad: Tensor, x: Tensor, lo: Tensor, hi: Tensor, dx: Tensor, level: int, *, analysis: bool
 ) -> Tensor:
-    """Writes dx; returns the gradients of lo and hi, `(2, taps)`."""
+    """Write dx; return the gradients of lo and hi, `(2, taps)`."""
     n, rows, half = x.shape[-1], row_count(x), lo.shape[0] // 2
     size = _tiles.tile(n, rows, x, "backward")
     K, C = _tiles.shifts(half)
@@ -75,7 +75,7 @@ def transform_backward(
 
 
 def decompose_level(x: Tensor, lo: Tensor, hi: Tensor, cA: Tensor, cD: Tensor, *, flip: bool) -> None:
-    """One level; every argument a matrix whose rows are contiguous."""
+    """Transform one level; every argument is a matrix whose rows are contiguous."""
     rows, h = cA.shape
     with on(x):
         _levels.decompose_level[(rows * triton.cdiv(h, CHUNK),)](
@@ -94,7 +94,7 @@ def reconstruct_level(cA: Tensor, cD: Tensor, lo: Tensor, hi: Tensor, x: Tensor,
 
 
 def filter_gradient(cA: Tensor, cD: Tensor, x: Tensor, taps: int, *, flip: bool) -> Tensor:
-    """Gradients of lo and hi, `(2, taps)`, from those of the bands and the signal; flipped: from the synthesis."""
+    """Return the gradients of lo and hi, `(2, taps)`, from the bands and the signal; flipped: of the synthesis."""
     rows, h = cA.shape
     T = triton.next_power_of_2(taps)
     M = max(1, PRODUCTS // T)

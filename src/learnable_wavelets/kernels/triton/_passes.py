@@ -1,4 +1,4 @@
-"""The layer in passes over global memory, for widths that do not fit on chip and for layouts out of the ordinary."""
+"""Compute the layer in passes over global memory, for widths that do not fit on chip and for unusual layouts."""
 
 from __future__ import annotations
 
@@ -46,23 +46,23 @@ def sandwich_backward(
 
 
 def inverse(permutation: Tensor) -> Tensor:
-    """`inverse(p)[p[i]] == i` in each row."""
+    """Invert each row: `inverse(p)[p[i]] == i`."""
     places = torch.arange(permutation.shape[-1], device=permutation.device).expand_as(permutation)
     # zeros, so that no place is beyond the row even if an index comes twice
     return torch.zeros_like(permutation).scatter_(-1, permutation, places)
 
 
-def fold(made: Tensor, layout: Layout) -> Tensor:
-    """Outputs from what the blocks made, `(..., made)`: surplus is wrapped and added, or cut."""
+def fold(raw: Tensor, layout: Layout) -> Tensor:
+    """Wrap surplus outputs round and add them, or cut: `(..., raw_outputs)` to `(..., out_features)`."""
     out = layout.out_features
     if not layout.wrap_outputs:
-        return made[..., :out]
+        return raw[..., :out]
     turns = -(-layout.raw_outputs // out)
-    return pad(made, (0, turns * out - layout.raw_outputs)).view(*made.shape[:-1], turns, out).sum(-2)
+    return pad(raw, (0, turns * out - layout.raw_outputs)).view(*raw.shape[:-1], turns, out).sum(-2)
 
 
 def _spread(grads: Tensor, layout: Layout) -> Tensor:
-    """Adjoint of `fold(_join(...))`: `(rows, out_features)` to `(rows, blocks, n)`."""
+    """Apply the adjoint of `fold(_join(...))`: `(rows, out_features)` to `(rows, blocks, n)`."""
     surplus = layout.raw_outputs - layout.out_features
     if layout.wrap_outputs:
         grads = grads.repeat(1, -(-layout.raw_outputs // layout.out_features))[:, : layout.raw_outputs]

@@ -1,4 +1,4 @@
-"""The whole layer: one kernel where a row fits on chip, else in passes."""
+"""Compute the whole layer: one kernel where a row fits on chip, else passes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def sandwich_backward(grad: Tensor, x: Tensor, operands: Sandwich, needs: Sequen
 
 
 def on_chip(layout: Layout, dtype: torch.dtype, direction: str) -> bool:
-    """Rows fit, and outputs are wrapped as in the layers: within one slot, or from the last block to the first."""
+    """Return whether rows fit and outputs wrap as in the layers: in one slot, or from the last block to the first."""
     surplus = layout.raw_outputs - layout.out_features
     simple = layout.sum_blocks or layout.blocks == 1 or surplus < layout.n
     return _tiles.fits(layout.n, dtype, direction) and simple
@@ -71,17 +71,17 @@ def _one_kernel(grad: Tensor, x: Tensor, operands: Sandwich, needs: Sequence[boo
         with _launch.on(x):
             device.sandwich_backward[(count * blocks,)](
                 grad, x, diag_in, permutation, _passes.inverse(permutation), diag_mid, diag_out, *transform.bank, dx,
-                parts,
-                rows, layout.in_features, layout.out_features, blocks, R=size.R, N=size.N, n=layout.n, LEVEL=transform.level,
-                HALF=half, K=K, BITS=layout.n.bit_length() - 1, REDUCE=layout.sum_blocks, WRAP=layout.wrap_outputs, C=C,
+                parts, rows, layout.in_features, layout.out_features, blocks, R=size.R, N=size.N, n=layout.n,
+                LEVEL=transform.level, HALF=half, K=K, BITS=layout.n.bit_length() - 1, REDUCE=layout.sum_blocks,
+                WRAP=layout.wrap_outputs, C=C,
                 V=_tiles.partial_sums(half, size.warps), DIAGONALS=any(needs[1:5]), FILTERS=any(needs[5:]),
-                SCALE=scale,                 **_tiles.options(x, *size[2:]),
+                SCALE=scale, **_tiles.options(x, *size[2:]),
             )  # fmt: skip
     return dx.sum(0) if several else dx, _unpack(parts.sum(0), layout)
 
 
 def _unpack(sums: Tensor, layout: Layout) -> list[Tensor]:
-    """Of `[blocks, 4*n + filters]`: the gradients of B, G, S, bias and the filters."""
+    """Split `[blocks, 4*n + filters]` into the gradients of B, G, S, bias and the filters."""
     n = layout.n
     first, middle, last, bias = (sums[:, i * n : (i + 1) * n] for i in range(4))
     if layout.sum_blocks:

@@ -1,4 +1,4 @@
-"""How much a program takes on chip, by width and dtype; and how many programs there are.
+"""Choose how much a program takes on chip, by width and dtype, and the number of programs.
 
 The figures follow from the register file (65,536 registers of 32 bits on a multiprocessor of an H100, 255 at most in a
 thread) and from what the compiler reports for sm_90 (`tools/triton_report.py`); none has been tuned on a GPU yet.
@@ -33,12 +33,12 @@ class Tile(NamedTuple):
 
 
 def fits(n: int, dtype: torch.dtype, direction: str) -> bool:
-    """Whether rows of n values are worked on chip."""
+    """Return whether rows of n values fit on chip."""
     return n * _registers(dtype) <= WIDEST[direction]
 
 
 def tile(n: int, rows: int, x: Tensor, direction: str) -> Tile:
-    """Few rows are spread over the device one by one; more rows are taken together, where they are short."""
+    """Choose the tile: one row where rows are few, to spread them over the device; several where rows are short."""
     N, registers = triton.next_power_of_2(n), _registers(x.dtype)
     R = 1 if rows <= multiprocessors(x.device) else max(1, VALUES // (N * registers))
     warps = max(1, min(MOST_WARPS, R * N * registers // (32 * EACH)))
@@ -46,31 +46,31 @@ def tile(n: int, rows: int, x: Tensor, direction: str) -> Tile:
 
 
 def programs(tiles: int, size: Tile, device: torch.device) -> int:
-    """Programs that share out the tiles in a fixed order; at most as many as the device holds at once."""
+    """Return the number of programs that share the tiles in a fixed order: at most what the device holds at once."""
     return min(tiles, multiprocessors(device) * (REGISTER_FILE // (size.registers * 32 * size.warps)))
 
 
 @lru_cache
 def multiprocessors(device: torch.device) -> int:
-    """2 for the interpreter, so that its programs get several tiles each."""
+    """Count the multiprocessors; 2 for the interpreter, so that its programs get several tiles each."""
     return 2 if device.type == "cpu" else torch.cuda.get_device_properties(device).multi_processor_count
 
 
 def shifts(half: int) -> tuple[int, int]:
-    """For 2 * half taps: how many shifts a gather makes, and in how many turns, up to a power of two."""
+    """Return the shifts that one gather makes for 2 * half taps, and the number of turns as a power of two."""
     together = 1 if half <= 1 else 2 if half == 2 else 4
     most = half + 1 - half % 2
     return together, triton.next_power_of_2(-(-most // together))
 
 
 def partial_sums(half: int, warps: int) -> int:
-    """Sums that the gradient of a tap is kept in: one a thread, as long as the eight times K * C of them fit."""
+    """Return the number of partial sums of the gradient of a tap: one a thread, if 8 * K * C of them fit."""
     together, turns = shifts(half)
     return 32 * warps if 8 * together * turns <= MOST_SUMS else 1
 
 
 def options(x: Tensor, warps: int, registers: int | None = None) -> dict[str, Any]:
-    """What every launch gives: the dtype computed in, the size of a program, fused multiply-add."""
+    """Return the options of every launch: the dtype of the computation, the size of a program, fused multiply-add."""
     real = tl.float64 if x.dtype == torch.float64 else tl.float32
     return {"REAL": real, "num_warps": warps, "maxnreg": registers, "enable_fp_fusion": True}
 

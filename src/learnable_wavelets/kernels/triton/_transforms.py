@@ -1,4 +1,4 @@
-r"""`fwht`, `wavedec`, `waverec` and their gradients: rows that fit are worked on chip, wider ones in passes.
+r"""Compute `fwht`, `wavedec`, `waverec` and their gradients: on chip where rows fit, else in passes.
 
 The rule for passes. Hadamard: $H_{ab} = H_a \otimes H_b$, so a row of a*b values is a matrix, transformed along its
 rows, with b as wide as fits, and then along its columns, at most 256 values a pass. Wavelet: level by level through
@@ -68,7 +68,7 @@ def _backward(
 
 
 def decompose(x: Tensor, lo: Tensor, hi: Tensor, level: int, *, flip: bool = False) -> Tensor:
-    """Packed coefficients of contiguous rows."""
+    """Return the packed coefficients of contiguous rows."""
     packed = torch.empty_like(x)
     if x.numel() == 0:
         return packed
@@ -84,7 +84,7 @@ def decompose(x: Tensor, lo: Tensor, hi: Tensor, level: int, *, flip: bool = Fal
 
 
 def reconstruct(packed: Tensor, lo: Tensor, hi: Tensor, level: int, *, flip: bool = False) -> Tensor:
-    """The signal of contiguous rows of packed coefficients."""
+    """Return the signal of contiguous rows of packed coefficients."""
     x = torch.empty_like(packed)
     if x.numel() == 0:
         return x
@@ -98,7 +98,7 @@ def reconstruct(packed: Tensor, lo: Tensor, hi: Tensor, level: int, *, flip: boo
 
 
 def decompose_backward(grad: Tensor, x: Tensor, lo: Tensor, hi: Tensor, level: int) -> tuple[Tensor, Tensor]:
-    """Gradients of the signal, and of both filters as `(2, taps)`."""
+    """Return the gradients of the signal, and of both filters as `(2, taps)`."""
     dx = torch.empty_like(x)
     if level == 0 or x.numel() == 0:
         return dx.copy_(grad), lo.new_zeros(2, lo.shape[0])
@@ -114,7 +114,7 @@ def decompose_backward(grad: Tensor, x: Tensor, lo: Tensor, hi: Tensor, level: i
 
 
 def reconstruct_backward(grad: Tensor, packed: Tensor, lo: Tensor, hi: Tensor, level: int) -> tuple[Tensor, Tensor]:
-    """Gradients of the packed coefficients, and of both filters as `(2, taps)`."""
+    """Return the gradients of the packed coefficients, and of both filters as `(2, taps)`."""
     dpacked = torch.empty_like(packed)
     if level == 0 or packed.numel() == 0:
         return dpacked.copy_(grad), lo.new_zeros(2, lo.shape[0])
@@ -132,6 +132,6 @@ def reconstruct_backward(grad: Tensor, packed: Tensor, lo: Tensor, hi: Tensor, l
 
 
 def _bands(packed: Tensor) -> tuple[Tensor, Tensor]:
-    """What comes before the details of the finest level, and these: views."""
+    """Return views: the coefficients before the details of the finest level, and these details."""
     first, second = packed.chunk(2, dim=-1)
     return first, second

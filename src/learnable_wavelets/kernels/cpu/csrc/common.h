@@ -2,6 +2,7 @@
 #ifndef LW_COMMON_H
 #define LW_COMMON_H
 
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

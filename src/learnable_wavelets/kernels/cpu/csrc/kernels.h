@@ -8,6 +8,19 @@
 #define LW_CAT(a, b) LW_CAT2(a, b)
 #define NAME(x) LW_CAT(x, SUFFIX)
 
+#define LW_MOST_STAGES 40
+
+/* The FFT of one level of a long filter, for h complex values (fft_tile.h); spectra by place, 4 values each: P and Q, real
+ * and imaginary (long_filter.h). */
+typedef struct {
+    int64_t h, base; /* `base`: the first line of this level among the lines of all */
+    int stages, radix[LW_MOST_STAGES];
+    T *twiddle;       /* of all stages, one after the other */
+    int64_t *place;   /* of each frequency */
+    int64_t *partner; /* by place: the place of the negative frequency */
+    T *dec, *rec;
+} NAME(fft);
+
 typedef struct {
     const lw_job *job;
     T *f;             /* the four filters, decomposition ones reversed */
@@ -16,6 +29,10 @@ typedef struct {
     T *G_inverse;     /* and G in its order; backward only */
     int64_t scratch_size, at_G, at_B, at_S, at_bias, at_filter, part_size;
     int filter_grads, input_grads;
+    /* long filters only: `lines` is not 0 */
+    NAME(fft) *fft;
+    T *spectra;
+    int64_t lines, *line, *line_perm, at_spectra[2];
 } NAME(call);
 
 #include "vec.h"
@@ -41,6 +58,8 @@ typedef struct {
 #include "sandwich.h"
 #undef FORM
 #undef E
+#include "fft_tile.h"
+#include "long_filter.h"
 #endif
 
 #include "run.h"

@@ -25,7 +25,7 @@ LW_LOCAL int NAME(run)(const NAME(call) *call, NAME(unit) tile, NAME(unit) singl
     int64_t tiles = 0, singles = job->rows;
 #if LANES > 1
     tiles = job->rows / LANES, singles = job->rows % LANES;
-    if (singles >= LW_FULL_ENOUGH) tiles++, singles = 0;
+    if (singles >= (call->lines ? 3 : LW_FULL_ENOUGH)) tiles++, singles = 0;
 #endif
     int64_t units = tiles + singles, chunks = lw_min(units, LW_CHUNKS);
     int64_t parts_size = call->part_size * chunks;
@@ -90,6 +90,10 @@ LW_LOCAL int NAME(begin)(NAME(call) *call, const lw_job *job, T **total) {
     for (int i = 0; i < 4; i++) call->filter_grads |= job->gfilter[i] != NULL;
     call->at_filter = at, at += call->filter_grads ? 4 * taps : 0;
     call->input_grads = job->gx || job->gB || job->gfilter[LW_DEC_LO] || job->gfilter[LW_DEC_HI];
+#if LANES > 1
+    for (int j = 1; job->perm && NAME(is_long)(job) && j <= job->w.level; j++) call->lines += job->w.len[j - 1];
+#endif
+    for (int i = 0; i < 2; i++) call->at_spectra[i] = at, at += call->filter_grads ? 2 * call->lines : 0;
     call->part_size = at;
     *total = at ? lw_alloc((size_t)at * sizeof(T)) : NULL;
     return at && !*total ? LW_NO_MEMORY : LW_OK;
@@ -102,6 +106,9 @@ LW_LOCAL void NAME(hand_out)(void *to, const T *from, int64_t count) {
 LW_LOCAL int NAME(finish)(NAME(call) *call, T *total, int status) {
     const lw_job *job = call->job;
     int64_t taps = job->w.taps;
+#if LANES > 1
+    if (status == LW_OK && call->lines && call->filter_grads) status = NAME(finish_long)(call, total);
+#endif
     if (status == LW_OK && total) {
         NAME(hand_out)(job->gG, total + call->at_G, job->k * job->m);
         NAME(hand_out)(job->gB, total + call->at_B, (job->chunked ? 1 : job->k) * job->in);
@@ -116,6 +123,9 @@ LW_LOCAL int NAME(finish)(NAME(call) *call, T *total, int status) {
     lw_free(call->perm);
     lw_free(call->inverse);
     lw_free(call->G_inverse);
+    lw_free(call->fft);
+    lw_free(call->line);
+    lw_free(call->spectra);
     return status;
 }
 
@@ -175,6 +185,13 @@ LW_LOCAL int NAME(operate)(const lw_job *job, NAME(unit) tile, NAME(unit) single
     int status = NAME(begin)(&call, job, &total);
     if (status == LW_OK && permuted) status = NAME(copy_perm)(&call, job);
     if (status == LW_OK && permuted && job->gy) status = NAME(invert)(&call);
+#if LANES > 1
+    if (status == LW_OK && call.lines) {
+        status = NAME(begin_long)(&call);
+        tile = job->gy ? NAME(long_back_unit) : NAME(long_unit);
+        room = lw_max(room, NAME(long_room)(&call));
+    }
+#endif
     if (status == LW_OK) status = NAME(run)(&call, tile, single, room, total);
     return NAME(finish)(&call, total, status);
 }

@@ -1,1 +1,1 @@
-"""What runs on the GPU: Triton functions. A tile is `[R, N]`: R rows, N their width up to a power of two."""
+"""Triton functions, which run on the GPU. A tile is `[R, N]`: R rows, N their width up to a power of two."""

@@ -13,7 +13,7 @@ from ._wavelet import concatenate, halves, merge_step, split_step
 
 @triton.jit
 def partial_sums(product, R: tl.constexpr, K: tl.constexpr, H: tl.constexpr, V: tl.constexpr):
-    """`[R, K, H]` to `[1, K, V]`: sums over rows and over all positions but V."""
+    """Reduce `[R, K, H]` to `[1, K, V]`: sums over rows and over all positions but V."""
     if H >= V:
         return tl.sum(tl.sum(tl.reshape(product, [R, K, H // V, V]), 2), 0)[None, :, :]
     else:  # few positions: their sums lie in the first H of V places
@@ -26,14 +26,14 @@ def partial_sums(product, R: tl.constexpr, K: tl.constexpr, H: tl.constexpr, V: 
 def add_product(
     gradient, chunk, a, shifts, R: tl.constexpr, K: tl.constexpr, H: tl.constexpr, C: tl.constexpr, V: tl.constexpr
 ):  # fmt: skip
-    """Adds `sum a[m] shifts[t, m]` in the places of this chunk."""
+    """Add `sum a[m] shifts[t, m]` in the places of this chunk."""
     sums = partial_sums(a[:, None, :] * shifts, R, K, H, V)
     return gradient + tl.where(tl.arange(0, C)[:, None, None] == chunk, sums, 0.0)
 
 
 @triton.jit
 def masked(x, h: tl.constexpr, H: tl.constexpr):
-    """Padding set to zero."""
+    """Set padding to zero."""
     return x if h == H else tl.where(tl.arange(0, H)[None, :] < h, x, 0.0)
 
 
@@ -42,7 +42,7 @@ def reconstruct_backward(
     dx, packed, approximations, lo_even, lo_odd, hi_even, hi_odd, LO, HI, R: tl.constexpr, N: tl.constexpr,
     n: tl.constexpr, LEVEL: tl.constexpr, S: tl.constexpr, K: tl.constexpr, C: tl.constexpr, V: tl.constexpr,
 ):  # fmt: skip
-    """Gradient of the packed coefficients; adds to those of the filters, even and odd meaning the samples of dx."""
+    """Return the gradient of the packed coefficients; add to those of the filters; even and odd are samples of dx."""
     if LEVEL == 0:
         return dx, lo_even, lo_odd, hi_even, hi_odd
     else:
@@ -70,7 +70,7 @@ def decompose_backward(
     dpacked, x, approximations, lo_even, lo_odd, hi_even, hi_odd, LO, HI, R: tl.constexpr, N: tl.constexpr,
     n: tl.constexpr, LEVEL: tl.constexpr, S: tl.constexpr, K: tl.constexpr, C: tl.constexpr, V: tl.constexpr,
 ):  # fmt: skip
-    """Gradient of the signal; adds to those of the filters, even and odd meaning the samples of x."""
+    """Return the gradient of the signal; add to those of the filters, even and odd meaning the samples of x."""
     if LEVEL == 0:
         return dpacked, lo_even, lo_odd, hi_even, hi_odd
     else:
@@ -95,7 +95,7 @@ def decompose_backward(
 
 @triton.jit
 def store_filter(OUT, even, odd, ANALYSIS: tl.constexpr, S: tl.constexpr, K: tl.constexpr, C: tl.constexpr):
-    """Writes the 2*S taps of one filter: shift t of even and odd samples belongs to these taps (see the steps)."""
+    """Write the 2*S taps of one filter: shift t of even and odd samples belongs to these taps (see the steps)."""
     t = tl.arange(0, C)[:, None] * K + tl.arange(0, K)[None, :]
     if ANALYSIS:  # the taps of `merge_step`, read backwards
         d = t - S // 2

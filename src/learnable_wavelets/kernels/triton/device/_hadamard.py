@@ -17,7 +17,7 @@ import triton.language as tl
 
 @triton.jit
 def hadamard(x, R: tl.constexpr, N: tl.constexpr, BITS: tl.constexpr):
-    """`x @ H_N`, unnormalised; N = 2**BITS."""
+    """Return `x @ H_N`, unnormalised; N = 2**BITS."""
     for _ in tl.static_range(BITS):
         a, b = tl.split(tl.reshape(x, [R, N // 2, 2]))
         x = tl.reshape(tl.permute(tl.join(a + b, a - b), [0, 2, 1]), [R, N])
@@ -26,7 +26,7 @@ def hadamard(x, R: tl.constexpr, N: tl.constexpr, BITS: tl.constexpr):
 
 @triton.jit
 def fwht_rows(X, Y, rows, scale, R: tl.constexpr, N: tl.constexpr, BITS: tl.constexpr, REAL: tl.constexpr):
-    """`Y = scale * X @ H_N` for contiguous rows."""
+    """Compute `Y = scale * X @ H_N` for contiguous rows."""
     row = tl.program_id(0) * R + tl.arange(0, R)[:, None]
     at = row.to(tl.int64) * N + tl.arange(0, N)[None, :]
     x = tl.load(X + at, row < rows, 0.0).to(REAL)
@@ -37,7 +37,7 @@ def fwht_rows(X, Y, rows, scale, R: tl.constexpr, N: tl.constexpr, BITS: tl.cons
 def fwht_columns(
     X, Y, width, N: tl.constexpr, BITS: tl.constexpr, C: tl.constexpr, REAL: tl.constexpr
 ):  # fmt: skip
-    """The same along the middle axis of `(rows, N, width)`, C columns at a time."""
+    """Transform the middle axis of `(rows, N, width)`, C columns at a time."""
     chunks = width // C
     row = (tl.program_id(0) // chunks).to(tl.int64) * N + tl.arange(0, N)[:, None]
     at = row * width + (tl.program_id(0) % chunks) * C + tl.arange(0, C)[None, :]

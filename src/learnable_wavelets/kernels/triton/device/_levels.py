@@ -12,7 +12,7 @@ def decompose_level(
     X, LO, HI, A, D, x_row, a_row, d_row, h, M: tl.constexpr, HALF: tl.constexpr, FLIP: tl.constexpr,
     REAL: tl.constexpr,
 ):  # fmt: skip
-    """`cA[k] = sum_j lo[j] x[(2k + HALF - j) mod 2h]`, M coefficients at a time."""
+    """Compute `cA[k] = sum_j lo[j] x[(2k + HALF - j) mod 2h]`, M coefficients at a time."""
     chunks = tl.cdiv(h, M)
     row = (tl.program_id(0) // chunks).to(tl.int64)
     k = (tl.program_id(0) % chunks) * M + tl.arange(0, M)
@@ -34,7 +34,7 @@ def reconstruct_level(
     A, D, LO, HI, X, a_row, d_row, x_row, h, M: tl.constexpr, HALF: tl.constexpr, FLIP: tl.constexpr,
     REAL: tl.constexpr,
 ):  # fmt: skip
-    """`x[i] = sum_k lo[i + HALF - 1 - 2k] cA[k] + hi[i + HALF - 1 - 2k] cD[k]`, M samples at a time."""
+    """Compute `x[i] = sum_k lo[i + HALF - 1 - 2k] cA[k] + hi[i + HALF - 1 - 2k] cD[k]`, M samples at a time."""
     chunks = tl.cdiv(2 * h, M)
     row = (tl.program_id(0) // chunks).to(tl.int64)
     i = (tl.program_id(0) % chunks) * M + tl.arange(0, M)
@@ -57,7 +57,7 @@ def filter_gradient(
     A, D, X, PARTS, a_row, d_row, x_row, h, rows, M: tl.constexpr, T: tl.constexpr, HALF: tl.constexpr,
     FLIP: tl.constexpr, REAL: tl.constexpr,
 ):  # fmt: skip
-    """A program's share of `sum cA[k] x[(2k + HALF - j) mod 2h]` for each tap j, and of cD's, `[program, 2, taps]`."""
+    """Sum `cA[k] x[(2k + HALF - j) mod 2h]` for each tap j, and the same of cD, into `[program, 2, taps]`."""
     chunks = tl.cdiv(h, M)
     j = tl.arange(0, T)[None, :]
     lo = tl.zeros([T], REAL)

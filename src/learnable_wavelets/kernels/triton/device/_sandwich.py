@@ -1,4 +1,4 @@
-"""The whole layer on chip, `y = scale * S W^-1 G P W B x + bias`: x is read once, y written once.
+"""Compute the whole layer on chip, `y = scale * S W^-1 G P W B x + bias`: x is read once, y written once.
 
 A program takes R rows of one block at a time. `S` is the diagonal here, `HALF` half the number of taps.
 """
@@ -16,7 +16,7 @@ def forward_transform(
     x, LO, HI, R: tl.constexpr, N: tl.constexpr, n: tl.constexpr, LEVEL: tl.constexpr, HALF: tl.constexpr,
     K: tl.constexpr, BITS: tl.constexpr, FLIP: tl.constexpr,
 ):  # fmt: skip
-    """W, and what its gradient needs; Hadamard where there are no taps."""
+    """Apply W, and return the values that its gradient needs too; Hadamard where there are no taps."""
     if HALF == 0:
         y = hadamard(x, R, N, BITS)
         return y, y
@@ -29,7 +29,7 @@ def inverse_transform(
     x, LO, HI, R: tl.constexpr, N: tl.constexpr, n: tl.constexpr, LEVEL: tl.constexpr, HALF: tl.constexpr,
     K: tl.constexpr, BITS: tl.constexpr, FLIP: tl.constexpr,
 ):  # fmt: skip
-    """W^-1, and what its gradient needs; the two scales of Hadamard, 1 / n together, are here."""
+    """Apply W^-1, and return the values that its gradient needs too; both scales of Hadamard, 1 / n, are here."""
     if HALF == 0:
         y = hadamard(x, R, N, BITS) * (1.0 / n)
         return y, y
@@ -39,7 +39,7 @@ def inverse_transform(
 
 @triton.jit
 def load_places(P, N: tl.constexpr, n: tl.constexpr, LEVEL: tl.constexpr):
-    """A permutation of one block as places in the padded row, `[1, N]`."""
+    """Load the permutation of one block as places in the padded row, `[1, N]`."""
     i = true_place(tl.arange(0, N)[None, :], N, n, LEVEL)
     return padded_place(tl.load(P + i, i < n, 0).to(tl.int32), N, n, LEVEL)
 
@@ -68,7 +68,7 @@ def sandwich(
     BITS: tl.constexpr, REDUCE: tl.constexpr, TAIL: tl.constexpr, TURNS: tl.constexpr, SINGLE: tl.constexpr,
     HAS_BIAS: tl.constexpr, SCALE: tl.constexpr, REAL: tl.constexpr,
 ):  # fmt: skip
-    """One slot of n outputs of R rows at a time: blocks side by side have a slot each, summed blocks share one.
+    """Compute one slot of n outputs for R rows at a time: blocks side by side have one each, summed blocks share one.
 
     Args beyond the formula's: `TAIL`: outputs of the last block beyond out_features are added to the first slot.
     `TURNS`: outputs beyond out_features of a single slot are wrapped so often. `SINGLE`: every slot has one block, so
@@ -132,7 +132,7 @@ def sandwich_backward(
     BITS: tl.constexpr, REDUCE: tl.constexpr, WRAP: tl.constexpr, C: tl.constexpr, V: tl.constexpr,
     DIAGONALS: tl.constexpr, FILTERS: tl.constexpr, SCALE: tl.constexpr, REAL: tl.constexpr,
 ):  # fmt: skip
-    """Gradients of one block, recomputed from x.
+    """Compute the gradients of one block, recomputed from x.
 
     Those of the parameters are sums over the rows of a program, in PARTS `[programs, blocks, 4*n + 8*HALF]`: of B, G, S
     and bias by position in the block (S and bias not yet wrapped or summed over blocks), then the four filters.

@@ -9,14 +9,14 @@ from ._wavelet import decompose, reconstruct, true_place
 
 @triton.jit
 def load_signal(X, row, rows, N: tl.constexpr, n: tl.constexpr, REAL: tl.constexpr):
-    """Rows of n samples, zeros behind them."""
+    """Load rows of n samples, zeros behind them."""
     q = tl.arange(0, N)[None, :]
     return tl.load(X + row.to(tl.int64) * n + q, (row < rows) & (q < n), 0.0).to(REAL)
 
 
 @triton.jit
 def load_packed(X, row, rows, N: tl.constexpr, n: tl.constexpr, LEVEL: tl.constexpr, REAL: tl.constexpr):
-    """Rows of n coefficients, spread out with the padding of each level."""
+    """Load rows of n coefficients, spread out with the padding of each level."""
     i = true_place(tl.arange(0, N)[None, :], N, n, LEVEL)
     return tl.load(X + row.to(tl.int64) * n + i, (row < rows) & (i < n), 0.0).to(REAL)
 
@@ -38,7 +38,7 @@ def transform(
     X, LO, HI, Y, rows, R: tl.constexpr, N: tl.constexpr, n: tl.constexpr, LEVEL: tl.constexpr, S: tl.constexpr,
     K: tl.constexpr, FLIP: tl.constexpr, ANALYSIS: tl.constexpr, REAL: tl.constexpr,
 ):  # fmt: skip
-    """Signal to packed coefficients, or back."""
+    """Transform a signal to packed coefficients, or back."""
     row = tl.program_id(0) * R + tl.arange(0, R)[:, None]
     if ANALYSIS:
         packed, _ = decompose(load_signal(X, row, rows, N, n, REAL), LO, HI, R, N, n, LEVEL, S, K, FLIP)
@@ -53,7 +53,7 @@ def transform_backward(
     GRAD, X, LO, HI, DX, PARTS, rows, R: tl.constexpr, N: tl.constexpr, n: tl.constexpr, LEVEL: tl.constexpr,
     S: tl.constexpr, K: tl.constexpr, C: tl.constexpr, V: tl.constexpr, ANALYSIS: tl.constexpr, REAL: tl.constexpr,
 ):  # fmt: skip
-    """Gradient of X row by row; those of the filters into PARTS, `[programs, 2, 2*S]`."""
+    """Compute the gradient of X row by row; sum those of the filters into PARTS, `[programs, 2, 2*S]`."""
     program, programs = tl.program_id(0), tl.num_programs(0)
     a = tl.zeros([C, K, V], REAL)
     b, c, d = a, a, a

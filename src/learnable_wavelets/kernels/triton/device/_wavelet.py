@@ -1,4 +1,4 @@
-"""One row's wavelet transform on chip, `periodization` mode, any filters, any number of levels.
+"""Transform rows on chip: `periodization` mode, any filters, any number of levels.
 
 The filters have 2*S taps. A row of n samples lies in the first n of N places, N a power of two; a level halves both.
 `FLIP` reads the filters backwards, which makes the analysis the adjoint of the synthesis and the other way round.
@@ -16,19 +16,19 @@ import triton.language as tl
 
 @triton.jit
 def halves(x, R: tl.constexpr, N: tl.constexpr):
-    """The first and the second half of each row."""
+    """Return the first and the second half of each row."""
     return tl.split(tl.permute(tl.reshape(x, [R, 2, N // 2]), [0, 2, 1]))
 
 
 @triton.jit
 def concatenate(a, b, R: tl.constexpr, N: tl.constexpr):
-    """Inverse of `halves`."""
+    """Invert `halves`."""
     return tl.reshape(tl.permute(tl.join(a, b), [0, 2, 1]), [R, N])
 
 
 @triton.jit
 def take(x, places, R: tl.constexpr, N: tl.constexpr, M: tl.constexpr):
-    """`x[r, places[r, m]]` for `[R, M]` places, or `[1, M]` for all rows.
+    """Return `x[r, places[r, m]]` for `[R, M]` places, or `[1, M]` for all rows.
 
     As a gather of one axis on purpose: it goes through shared memory, each value stored and read once. For a matrix the
     compiler brings whole rows into single warps, and then selects among all their registers.
@@ -39,7 +39,7 @@ def take(x, places, R: tl.constexpr, N: tl.constexpr, M: tl.constexpr):
 
 @triton.jit
 def shifted(x, start, h: tl.constexpr, R: tl.constexpr, H: tl.constexpr, S: tl.constexpr, K: tl.constexpr):
-    """`[R, K, H]` with `x[r, (m + start + t) mod h]` at `[r, t, m]`; `|start| <= S`."""
+    """Return `[R, K, H]` with `x[r, (m + start + t) mod h]` at `[r, t, m]`; `|start| <= S`."""
     if S == 1:  # the only shift is none
         return tl.reshape(x, [R, 1, H])
     elif H == 1:
@@ -53,7 +53,7 @@ def shifted(x, start, h: tl.constexpr, R: tl.constexpr, H: tl.constexpr, S: tl.c
 
 @triton.jit
 def tap(F, j, S: tl.constexpr, FLIP: tl.constexpr):
-    """Filter values, zero outside the filter, `[1, K, 1]`."""
+    """Load filter values, zero outside the filter, `[1, K, 1]`."""
     at = 2 * S - 1 - j if FLIP else j
     return tl.load(F + at, (j >= 0) & (j < 2 * S), 0.0)[None, :, None]
 
@@ -63,7 +63,7 @@ def split_step(
     even, odd, cA, cD, first, LO, HI, h: tl.constexpr, R: tl.constexpr, H: tl.constexpr, S: tl.constexpr,
     K: tl.constexpr, FLIP: tl.constexpr,
 ):  # fmt: skip
-    """Adds what K shifts of each phase give: `cA[k] += lo[S - 2d] even[k + d] + lo[S - 1 - 2d] odd[k + d]`."""
+    """Add K shifts of each phase: `cA[k] += lo[S - 2d] even[k + d] + lo[S - 1 - 2d] odd[k + d]`."""
     t = first + tl.arange(0, K)
     j_even, j_odd = S - 2 * (t - (S - 1) // 2), S - 1 - 2 * (t - S // 2)
     u = shifted(even, first - (S - 1) // 2, h, R, H, S, K)
@@ -77,7 +77,7 @@ def split_step(
 def split_level(
     x, LO, HI, R: tl.constexpr, N: tl.constexpr, n: tl.constexpr, S: tl.constexpr, K: tl.constexpr, FLIP: tl.constexpr
 ):  # fmt: skip
-    """One level of analysis: `cA[k] = sum_j lo[j] x[(2k + S - j) mod n]`."""
+    """Analyse one level: `cA[k] = sum_j lo[j] x[(2k + S - j) mod n]`."""
     H: tl.constexpr = N // 2
     even, odd = tl.split(tl.reshape(x, [R, H, 2]))
     cA = tl.zeros([R, H], x.dtype)
@@ -92,7 +92,7 @@ def merge_step(
     cA, cD, even, odd, first, LO, HI, h: tl.constexpr, R: tl.constexpr, H: tl.constexpr, S: tl.constexpr,
     K: tl.constexpr, FLIP: tl.constexpr,
 ):  # fmt: skip
-    """Adds what K shifts of a band give: `even[m] += lo[S - 1 - 2d] cA[m + d]`, `odd[m] += lo[S - 2d] cA[m + d]`."""
+    """Add K shifts of a band: `even[m] += lo[S - 1 - 2d] cA[m + d]`, `odd[m] += lo[S - 2d] cA[m + d]`."""
     t = first + tl.arange(0, K) - S // 2
     u = shifted(cA, first - S // 2, h, R, H, S, K)
     v = shifted(cD, first - S // 2, h, R, H, S, K)
@@ -106,7 +106,7 @@ def merge_level(
     cA, cD, LO, HI, R: tl.constexpr, N: tl.constexpr, n: tl.constexpr, S: tl.constexpr, K: tl.constexpr,
     FLIP: tl.constexpr,
 ):  # fmt: skip
-    """One level of synthesis: `x[i] = sum_k lo[i + S - 1 - 2k] cA[k] + hi[i + S - 1 - 2k] cD[k]`, periodic."""
+    """Synthesise one level: `x[i] = sum_k lo[i + S - 1 - 2k] cA[k] + hi[i + S - 1 - 2k] cD[k]`, periodic."""
     H: tl.constexpr = N // 2
     even = tl.zeros([R, H], cA.dtype)
     odd = tl.zeros([R, H], cA.dtype)
@@ -120,7 +120,7 @@ def decompose(
     x, LO, HI, R: tl.constexpr, N: tl.constexpr, n: tl.constexpr, LEVEL: tl.constexpr, S: tl.constexpr,
     K: tl.constexpr, FLIP: tl.constexpr,
 ):  # fmt: skip
-    """The packed coefficients, and packed in the same way the approximations `[cA_L, cA_L, ..., cA_1]` on the way."""
+    """Return the packed coefficients and the approximations on the way, packed as `[cA_L, cA_L, ..., cA_1]`."""
     if LEVEL == 0:
         return x, x
     else:
@@ -134,7 +134,7 @@ def reconstruct(
     packed, LO, HI, R: tl.constexpr, N: tl.constexpr, n: tl.constexpr, LEVEL: tl.constexpr, S: tl.constexpr,
     K: tl.constexpr, FLIP: tl.constexpr,
 ):  # fmt: skip
-    """The signal, and the approximations on the way."""
+    """Return the signal, and the approximations on the way."""
     if LEVEL == 0:
         return packed, packed
     else:
@@ -145,7 +145,7 @@ def reconstruct(
 
 @triton.jit
 def true_place(q, N: tl.constexpr, n: tl.constexpr, LEVEL: tl.constexpr):
-    """Where padded coefficient q lies in packed coefficients without padding; at least n for padding."""
+    """Return the place of padded coefficient q without the padding; at least n for padding."""
     i = tl.where(q < (n >> LEVEL), q, n)
     for depth in tl.static_range(1, LEVEL + 1):
         k = q - (N >> depth)
@@ -155,7 +155,7 @@ def true_place(q, N: tl.constexpr, n: tl.constexpr, LEVEL: tl.constexpr):
 
 @triton.jit
 def padded_place(i, N: tl.constexpr, n: tl.constexpr, LEVEL: tl.constexpr):
-    """Inverse of `true_place`."""
+    """Invert `true_place`."""
     q = i
     for depth in tl.static_range(1, LEVEL + 1):
         q = tl.where((i >= (n >> depth)) & (i < 2 * (n >> depth)), i - (n >> depth) + (N >> depth), q)

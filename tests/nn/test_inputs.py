@@ -1,0 +1,93 @@
+"""Inputs that `nn.Linear` takes in other layouts are computed; all others are refused in one line."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from learnable_wavelets import Fastfood, WaveletLinear
+from learnable_wavelets.nn import GRU, LSTM, GRUCell, LSTMCell
+
+from ..banks import assert_same
+from ..layers import LAYERS, scramble
+
+pytestmark = pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
+TAKERS = {"WaveletLinear": WaveletLinear, "Fastfood": Fastfood, "GRU": GRU, "LSTM": LSTM, "GRUCell": GRUCell,
+          "LSTMCell": LSTMCell}  # fmt: skip
+x = torch.ones(4, 16)
+nested = torch.nested.nested_tensor([torch.ones(3, 16), torch.ones(5, 16)], layout=torch.jagged)
+REFUSED = {
+    "numpy": (np.ones((4, 16), np.float32), TypeError, "must be a torch.Tensor, got ndarray"),
+    "complex": (x.cfloat(), TypeError, "must be real floating point, got torch.complex64"),
+    "integer": (x.long(), TypeError, "must be real floating point, got torch.int64"),
+    "bool": (x.bool(), TypeError, "must be real floating point, got torch.bool"),
+    "sparse": (torch.eye(16).to_sparse(), TypeError, "must be a dense tensor, got layout torch.sparse_coo"),
+    "meta": (x.to("meta"), ValueError, "must be on the layer's device cpu, got meta"),
+    "double": (x.double(), TypeError, "must have the layer's dtype torch.float32, got torch.float64"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+@pytest.mark.parametrize("kind", TAKERS)
+def test_refused_in_one_line(kind, case):
+    given, error, message = REFUSED[case]
+    with pytest.raises(error, match=f"^`input` {message}") as caught:
+        TAKERS[kind](16, 16)(given)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", TAKERS)
+def test_a_real_tensor_into_a_meta_layer(kind):
+    with pytest.raises(ValueError, match=r"`input` must be on the layer's device meta, got cpu$"):
+        TAKERS[kind](16, 16, device="meta")(x)
+
+
+@pytest.mark.parametrize("layout", [torch.jagged, torch.strided])
+@pytest.mark.parametrize("kind", ["GRU", "LSTM", "GRUCell", "LSTMCell"])
+def test_nested_into_a_recurrent_layer(kind, layout):
+    given = torch.nested.nested_tensor([torch.ones(3, 16), torch.ones(5, 16)], layout=layout)
+    message = "must be a dense tensor or a PackedSequence, got a nested tensor$"
+    with pytest.raises(TypeError, match=f"^`input` {message}"):
+        TAKERS[kind](16, 16)(given)
+    pair = "LSTM" in kind
+    with pytest.raises(TypeError, match=f"^`hx{r'.0.' if pair else ''}` {message}"):
+        TAKERS[kind](16, 16)(x, (given, given) if pair else given)
+
+
+@pytest.mark.parametrize("layout", [torch.jagged, torch.strided])
+@pytest.mark.parametrize("name", LAYERS)
+def test_nested_is_computed_row_by_row(name, layout):
+    layer = scramble(LAYERS[name](16, 24))
+    parts = [torch.randn(3, 16), torch.randn(5, 16), torch.randn(1, 16)]
+    given = torch.nested.nested_tensor(parts, layout=layout, requires_grad=True)
+    y, linear = layer(given), nn.Linear(16, 24)(given)
+    assert y.is_nested
+    assert y.layout == linear.layout
+    for found, part in zip(y.unbind(), parts, strict=True):
+        assert_same(found, layer(part).detach(), 1e-5)
+    sum(found.square().sum() for found in y.unbind()).backward()
+    gradients = given.grad.unbind()
+    for found, part in zip(gradients, parts, strict=True):
+        leaf = part.clone().requires_grad_()
+        layer(leaf).square().sum().backward()
+        assert_same(found, leaf.grad, 1e-4)
+
+
+@pytest.mark.parametrize("kind", ["WaveletLinear", "Fastfood"])
+def test_nested_of_another_width(kind):
+    for layout in (torch.jagged, torch.strided):
+        given = torch.nested.nested_tensor([torch.ones(3, 15), torch.ones(5, 15)], layout=layout)
+        with pytest.raises(ValueError, match="`input` must have a last dimension of 16, got shape"):
+            TAKERS[kind](16, 16)(given)
+    ragged = torch.nested.nested_tensor([torch.ones(16), torch.ones(5)], layout=torch.jagged)
+    with pytest.raises(ValueError, match="`input` must not be ragged in its last dimension"):
+        TAKERS[kind](16, 16)(ragged)
+
+
+@pytest.mark.parametrize("kind", TAKERS)
+def test_input_by_keyword(kind):
+    layer = TAKERS[kind](16, 16)
+    a, b = layer(input=x), layer(x)
+    while isinstance(a, tuple):
+        a, b = a[0], b[0]
+    assert torch.equal(a, b)
