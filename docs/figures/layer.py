@@ -1,42 +1,12 @@
 """The layer as boxes: `python docs/figures/layer.py` writes `layer-*.svg` and `layout-*.svg`."""
 
-from _style import plt, write
-from matplotlib.axes import Axes
+from _style import arrow, box, canvas, write
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
-
-
-def box(ax: Axes, x: float, y: float, width: float, height: float, text: str, colours: dict[str, str],
-        edge: str = "signal", size: float = 10) -> None:  # fmt: skip
-    """A rounded box with its text in the middle."""
-    ax.add_patch(
-        FancyBboxPatch(
-            (x, y), width, height, boxstyle="round,pad=0,rounding_size=0.08",
-            facecolor=colours["fill"], edgecolor=colours[edge], linewidth=1.2,
-        )
-    )  # fmt: skip
-    ax.text(x + width / 2, y + height / 2, text, ha="center", va="center", fontsize=size)
-
-
-def arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float], colours: dict[str, str]) -> None:
-    """A thin arrow from `start` to `end`."""
-    style = {"arrowstyle": "-|>", "color": colours["ink"], "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0}
-    ax.annotate("", end, start, arrowprops=style)
-
-
-def canvas(width: float, height: float) -> tuple[Figure, Axes]:
-    """Axes without a frame, one unit of data for each of a fixed number of points."""
-    figure = plt.figure(figsize=(width * 0.64, height * 0.64))
-    ax = figure.add_axes((0, 0, 1, 1))
-    ax.set(xlim=(0, width), ylim=(0, height))
-    ax.set_axis_off()
-    return figure, ax
-
 
 STAGES = (
     ("$B$", "diag_in", "n", "learned"),
     ("$W$", "wavedec, pack", "m", "filters learned"),
-    ("$P$", "permutation", "m", "fixed indices"),
+    ("$P$", "permutation", "m", "from the seed"),
     ("$G$", "diag_mid", "m", "learned"),
     ("$W^{-1}$", "unpack, waverec", "n", "filters learned"),
     ("$S$", "diag_out", "n", "learned"),
@@ -44,13 +14,13 @@ STAGES = (
 
 
 def draw_layer(colours: dict[str, str]) -> Figure:
-    """From x to y through the six factors, with the width after each."""
+    """Draw the way from x to y through the six factors, with the width after each."""
     figure, ax = canvas(12.2, 1.9)
     ax.text(0.2, 1.05, "$x$", ha="center", va="center", fontsize=12)
     for i, (symbol, name, width, kind) in enumerate(STAGES):
         left = 0.9 + 1.85 * i
         arrow(ax, (left - 0.5, 1.05), (left - 0.03, 1.05), colours)
-        box(ax, left, 0.7, 1.3, 0.7, symbol, colours, "extension" if kind == "fixed indices" else "signal", 13)
+        box(ax, left, 0.7, 1.3, 0.7, symbol, colours, "extension" if kind == "from the seed" else "signal", 13)
         ax.text(left + 0.65, 1.62, name, ha="center", va="center", fontsize=8.5, family="monospace")
         ax.text(left + 0.65, 0.38, kind, ha="center", va="center", fontsize=8.5, color=colours["faint"])
         ax.text(
@@ -62,7 +32,7 @@ def draw_layer(colours: dict[str, str]) -> Figure:
 
 
 def draw_layout(colours: dict[str, str]) -> Figure:
-    """How square blocks make a wide and a narrow layer."""
+    """Draw the blocks of a wide and of a narrow layer."""
     figure, ax = canvas(12.2, 4.5)
     ax.text(2.7, 4.25, "wide: out_features > in_features", ha="center", family="monospace", fontsize=9)
     box(ax, 0.2, 1.2, 0.55, 2.0, "$x$", colours, "faint", 11)
@@ -90,7 +60,7 @@ def draw_layout(colours: dict[str, str]) -> Figure:
     ax.text(10.5, 2.2, r"$\Sigma$", ha="center", va="center", fontsize=14)
     arrow(ax, (10.68, 2.2), (11.0, 2.2), colours)
     box(ax, 11.05, 1.65, 0.6, 1.1, "$y$", colours, "faint", 11)
-    ax.text(9.35, 0.15, "x dealt out to the blocks; outputs summed", ha="center", fontsize=8.5,
+    ax.text(9.35, 0.15, "x split between the blocks; outputs summed", ha="center", fontsize=8.5,
             color=colours["faint"])  # fmt: skip
     return figure
 

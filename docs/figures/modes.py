@@ -10,7 +10,7 @@ WIDTH = 9
 
 
 def draw(colours: dict[str, str]) -> Figure:
-    """Three by three panels: the signal filled, what the mode adds around it open."""
+    """Draw three by three panels: the signal filled, the samples that the mode adds open."""
     figure, axes = plt.subplots(3, 3, figsize=(8.6, 5.4), layout="constrained", sharex=True)
     for ax, mode in zip(axes.flat, pywt.Modes.modes, strict=True):
         extended = pywt.pad(SIGNAL, WIDTH, mode)
