@@ -76,7 +76,7 @@ def test_nested_and_left_by_an_exception():
     with use_backend("reference"):
         with pytest.raises(ZeroDivisionError), use_backend(OTHERS[-1]):
             assert forced_backend() == OTHERS[-1]
-            1 / 0  # noqa: B018
+            1 / 0
         assert forced_backend() == "reference"
         with pytest.raises(ValueError, match="`name` must be one of"), use_backend("none"):
             pass
