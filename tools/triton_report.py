@@ -49,7 +49,7 @@ class Absent:
 
 @contextmanager
 def compiled_only(arch: int = 90, multiprocessors: int = 132) -> Iterator[list[tuple[str, Any, float]]]:
-    """Compile in place of launches, within the block: the list gets name, kernel and seconds; results are left unset."""
+    """Compile in place of launches, within the block: the list gets name, kernel and seconds; results stay unset."""
     made: list[tuple[str, Any, float]] = []
     run, count, driver = JITFunction.run, _tiles.multiprocessors, triton.runtime.driver
     before = driver._active

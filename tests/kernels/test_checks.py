@@ -216,7 +216,7 @@ RAW = {
     "waverec_backward with few needs": lambda d: OPS.waverec_backward(
         X.to(d), X.to(d), LO.to(d), LO.to(d), 16, "periodization", 2, [True] * 2
     ),
-    "sandwich of None": lambda d: OPS.sandwich(*[a.to(d) if torch.is_tensor(a) else a for a in arguments(x=lambda _: None)]),
+    "sandwich of None": lambda d: OPS.sandwich(*arguments(x=lambda _: None, diag_in=lambda t: t.to(d))),
     "sandwich without layout": lambda d: OPS.sandwich(*arguments(x=lambda x: x.to(d), layout=lambda _: [])),
 }  # fmt: skip
 
