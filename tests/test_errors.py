@@ -292,7 +292,7 @@ def test_waverec_of_two_batches(mode):
         (lambda: wavedec(meta, bank), ValueError, "`wavelet` must be on the device of `data`, meta, got cpu"),
         (
             lambda: WaveletLinear(16, 16, wavelet=LearnableWaveletFilter("db2", device="meta"))(x), ValueError,
-            "`wavelet` must be on the device of `data`, cpu, got meta",
+            "`wavelet` must be on the device of `input`, cpu, got meta",
         ),
         # layers and models
         (lambda: WaveletLinear(4, 4, "db2"), TypeError, "`bias` must be a bool, got str; .* by keyword, `wavelet=`"),

@@ -125,7 +125,13 @@ def test_needs(serving):
         (12, 1, "periodization", (4, 2), "`lo` and `hi` must have one even length"),
         (12, 1, "zero", (3, 3), r"`lo` and `hi` must have one even length, at least 2, got shapes \(3,\) and \(3,\)"),
         (12, 1, "zero", (0, 0), "`lo` and `hi` must have one even length"),
-        (12, 3, "periodization", (4, 4), "`level` must be one at which 12 samples halve evenly in mode 'periodization'"),
+        (
+            12,
+            3,
+            "periodization",
+            (4, 4),
+            "`level` must be one at which 12 samples halve evenly in mode 'periodization'",
+        ),
         (12, 1, "gaussian", (4, 4), "`mode` must be one of zero, .*; got 'gaussian'"),
         (12, -1, "zero", (4, 4), "`level` must be between 0 and 62, got -1"),
         (12, 2**62, "zero", (4, 4), "`level` must be between 0 and 62"),
@@ -210,7 +216,7 @@ RAW = {
     "waverec_backward with few needs": lambda d: OPS.waverec_backward(
         X.to(d), X.to(d), LO.to(d), LO.to(d), 16, "periodization", 2, [True] * 2
     ),
-    "sandwich of None": lambda d: OPS.sandwich(*[a.to(d) if torch.is_tensor(a) else a for a in arguments(x=lambda _: None)]),
+    "sandwich of None": lambda d: OPS.sandwich(*arguments(x=lambda _: None, diag_in=lambda t: t.to(d))),
     "sandwich without layout": lambda d: OPS.sandwich(*arguments(x=lambda x: x.to(d), layout=lambda _: [])),
 }  # fmt: skip
 

@@ -75,8 +75,7 @@ def test_a_task_has_its_own():
 def test_nested_and_left_by_an_exception():
     with use_backend("reference"):
         with pytest.raises(ZeroDivisionError), use_backend(OTHERS[-1]):
-            assert forced_backend() == OTHERS[-1]
-            1 / 0  # noqa: B018
+            1 / 0
         assert forced_backend() == "reference"
         with pytest.raises(ValueError, match="`name` must be one of"), use_backend("none"):
             pass
@@ -127,7 +126,7 @@ def test_a_permutation_rewritten_during_backward(mode):
     """Refused or served, but no read out of bounds: the kernel works on a checked copy."""
     made = operands(mode, 4096)
     made[0].requires_grad_()
-    whole, stop, outcomes = made[2].clone(), threading.Event(), {"served": 0, "refused": 0}
+    whole, stop = made[2].clone(), threading.Event()
 
     def rewrite():
         generator = torch.Generator().manual_seed(1)
@@ -135,18 +134,19 @@ def test_a_permutation_rewritten_during_backward(mode):
             made[2].data.random_(-(2**62), 2**62, generator=generator)
             made[2].data.copy_(whole)
 
+    def step():
+        try:
+            OPS.sandwich(*made).sum().backward()
+        except ValueError as error:
+            return str(error)
+        return "served"
+
     thread = threading.Thread(target=rewrite)
     thread.start()
     try:
-        for _ in range(300):
-            try:
-                OPS.sandwich(*made).sum().backward()
-                outcomes["served"] += 1
-            except ValueError as error:
-                assert BAD in str(error)
-                outcomes["refused"] += 1
+        outcomes = {step() for _ in range(300)}
     finally:
         stop.set()
         thread.join()
-    assert sum(outcomes.values()) == 300
-    assert outcomes["refused"] > 0
+    assert BAD in outcomes
+    assert outcomes <= {BAD, "served"}

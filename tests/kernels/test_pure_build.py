@@ -51,6 +51,8 @@ assert torch.autograd.gradgradcheck(lambda x, lo: OPS.wavedec(x, lo, hi, "zero",
 """,
     "opcheck": """
 fixed = x.detach(), lo.detach(), hi
+grads = OPS.wavedec_backward(fixed[0], *fixed, "zero", 0, needs)
+assert grads[0].data_ptr() != fixed[0].data_ptr()  # no result is an argument
 for operator, arguments in (
     (OPS.fwht, (x, 0.5)),
     (OPS.wavedec, (x, lo, hi, "zero", 1)),
