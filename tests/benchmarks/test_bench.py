@@ -110,7 +110,7 @@ def test_a_backend_that_does_not_serve_the_dtype_gives_one_line(bench, tmp_path,
     assert bench("--backend", "cpu", "--dtype", "float16") == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert "fastfood does not run in float16 on cpu: backend 'cpu' does not serve this call" in error
+    assert "fastfood does not run in float16 on cpu: back end 'cpu' does not serve this call" in error
 
 
 def test_interrupt(bench, tmp_path, capsys, monkeypatch):
