@@ -34,6 +34,7 @@ SURFACE = {
 }  # fmt: skip
 # each may import from those before it
 LAYERS = [
+    "_checks",
     "kernels",
     "functional",
     "filters",
@@ -46,7 +47,7 @@ LAYERS = [
     "experiments",
     "cli",
 ]
-CORE = LAYERS[:5]
+CORE = LAYERS[:6]
 RUNTIME = {"torch", "numpy", "pywt"}
 
 

@@ -1,4 +1,4 @@
-"""Report registers, spills and shared memory of the compiled Triton kernels; no GPU is needed.
+"""Report registers, spills and shared memory of the compiled Triton kernels, for a GPU that need not be there.
 
     python tools/triton_report.py                 # a table of both layers
     python tools/triton_report.py --check         # only: does every kernel compile, in every variant and dtype?
@@ -49,21 +49,21 @@ class Absent:
 
 @contextmanager
 def compiled_only(arch: int = 90, multiprocessors: int = 132) -> Iterator[list[tuple[str, Any, float]]]:
-    """Compile in place of launches, within the block: the list gets name, kernel and seconds; results are left unset."""
-    launches: list[tuple[str, Any, float]] = []
+    """Compile in place of launches, within the block: the list gets name, kernel and seconds; results stay unset."""
+    made: list[tuple[str, Any, float]] = []
     run, count, driver = JITFunction.run, _tiles.multiprocessors, triton.runtime.driver
     before = driver._active
 
     def compile_it(self: Any, *args: Any, **kwargs: Any) -> Any:
         start = time.perf_counter()
         kernel = run(self, *args, **{**kwargs, "warmup": True})
-        launches.append((self.fn.__name__, kernel, time.perf_counter() - start))
+        made.append((self.fn.__name__, kernel, time.perf_counter() - start))
         return kernel
 
     driver.set_active(Absent(arch))
     JITFunction.run, _tiles.multiprocessors = compile_it, lambda device: multiprocessors
     try:
-        yield launches
+        yield made
     finally:
         JITFunction.run, _tiles.multiprocessors = run, count
         driver._active = before
@@ -88,7 +88,7 @@ def usage(kernel: Any) -> dict[str, int]:
 
 
 def compile_layer(layout: Layout, wavelet: str | None, level: int, dtype: torch.dtype, rows: int = 8192) -> None:
-    """Call the operators of a layer, forward and backward."""
+    """Compile the operators of a layer, forward and backward."""
     real = torch.float64 if dtype == torch.float64 else torch.float32
     bank = () if wavelet is None else tuple(lw.FilterBank.from_wavelet(wavelet, dtype=real))
     x, grad = (torch.empty(rows, size, dtype=dtype) for size in (layout.in_features, layout.out_features))
@@ -111,9 +111,9 @@ def compile_transforms(n: int, wavelet: str, level: int, dtype: torch.dtype) -> 
 
 
 def check(arch: int) -> int:
-    """Compile every kernel in its variants; return the number of compilations."""
+    """Compile every kernel in its variants; return their number."""
     square = Layout(48, 48, 48, 1, False, True)
-    with compiled_only(arch) as launches:
+    with compiled_only(arch) as made:
         for dtype in (torch.float32, torch.bfloat16, torch.float16, torch.float64):
             kernels.fwht(torch.empty(64, 256, dtype=dtype), 1.0)
             kernels.fwht(torch.empty(2, 1 << 15, dtype=dtype), 1.0)  # in passes
@@ -129,7 +129,7 @@ def check(arch: int) -> int:
         for dtype in (torch.float32, torch.float64):
             compile_transforms(48, "db2", 2, dtype)
             compile_transforms(1 << 15, "haar", 1, dtype)  # in passes
-    return len(launches)
+    return len(made)
 
 
 def main() -> None:
@@ -149,9 +149,9 @@ def main() -> None:
     for name in options.wavelets.split(","):
         for n in map(int, options.sizes.split(",")):
             for dtype in (torch.float32, torch.bfloat16):
-                with compiled_only(options.arch) as launches:
+                with compiled_only(options.arch) as made:
                     compile_layer(Layout(n, n, n, 1, False, True), None if name == "hadamard" else name, 6, dtype)
-                for kernel, code, seconds in launches:
+                for kernel, code, seconds in made:
                     row = (kernel, name, n, str(dtype)[6:], code.metadata.num_warps, *usage(code).values())
                     print("|", " | ".join(map(str, row)), f"| {seconds:.1f} |", flush=True)
 

@@ -114,7 +114,8 @@ def check_signal(data: Any, name: str = "data") -> Tensor:
     if not data.is_floating_point():
         raise TypeError(f"`{name}` must be real floating point, got {data.dtype}")
     if data.layout != torch.strided or data.is_nested:
-        raise TypeError(f"`{name}` must be a dense tensor, got {'a nested one' if data.is_nested else data.layout}")
+        got = "a nested one" if data.is_nested else f"layout {data.layout}"
+        raise TypeError(f"`{name}` must be a dense tensor, got {got}")
     return data
 
 

@@ -26,7 +26,7 @@ def unrelated_bank(taps, dtype):
 
 
 def sandwich_case(rows, layout, mode, level, taps, bias, dtype, scale=1.0):
-    """x and its operands; parameters in float32 beside a half x. Mode `hadamard` stands for the other transform."""
+    """X and its operands; parameters in float32 beside a half x. Mode `hadamard` stands for the other transform."""
     real = torch.float64 if dtype == torch.float64 else torch.float32
     wavelet = mode != "hadamard"
     m = sum(coeff_lengths(layout.n, taps, mode, level)) if wavelet else layout.n

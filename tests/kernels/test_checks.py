@@ -45,13 +45,12 @@ MISFITS = [
     ),
     *(({name: lambda t: t.to("meta")}, f"`{name}` must have shape .* on cpu here, got .* on meta") for name in TENSORS),
     ({"x": shorter}, r"`x` must have a last dimension of 16, got shape \(3, 15\)"),
-    ({"mode": lambda _: "gaussian"}, "`mode` must be one of zero, .*; got 'gaussian'"),
     ({"level": lambda _: -1}, "`level` must be between 0 and 62, got -1"),
     ({"level": lambda _: 2**62}, "`level` must be between 0 and 62, got 4611686018427387904"),
     ({"level": lambda _: 5}, "`level` must be one at which 16 samples halve evenly in mode 'periodization', got 5"),
     ({"layout": lambda sizes: [16, 17, *sizes[2:]]}, "`layout` must not have more inputs or outputs than the blocks"),
-    ({"layout": lambda sizes: [16, 16, 0, *sizes[3:]]}, "the sizes at least 1"),
-    ({"layout": lambda sizes: [16, 16, -16, *sizes[3:]]}, "the sizes at least 1"),
+    ({"layout": lambda sizes: [16, 16, 0, *sizes[3:]]}, "`layout` must have sizes of at least 1"),
+    ({"layout": lambda sizes: [16, 16, -16, *sizes[3:]]}, "`layout` must have sizes of at least 1"),
     ({"transform": lambda _: "hadamard"}, "`dec_lo` must be None for transform 'hadamard', got a filter"),
     ({"transform": lambda _: "fourier"}, "`transform` must be hadamard or wavelet, got 'fourier'"),
 ]
@@ -61,7 +60,10 @@ ENTRIES = [
     ({"permutation": lambda p: p.clamp(max=14)}, "`permutation` must hold each of 0..m-1 once"),  # one comes twice
     ({"permutation": lambda p: p + 2**62}, "`permutation` must hold each of 0..m-1 once in every block"),
 ]
-FLAT = [({"layout": lambda sizes: sizes[:5]}, "`layout` must have 6 entries")]
+FLAT = [  # users name modes and layouts by no door
+    ({"mode": lambda _: "gaussian"}, "`mode` must be one of zero, .*; got 'gaussian'"),
+    ({"layout": lambda sizes: sizes[:5]}, "`layout` must have 6 entries, got 5"),
+]
 
 
 @pytest.mark.parametrize(("changed", "message"), [*MISFITS, *ENTRIES, *FLAT])
@@ -123,8 +125,14 @@ def test_needs(serving):
         (12, 1, "periodization", (4, 2), "`lo` and `hi` must have one even length"),
         (12, 1, "zero", (3, 3), r"`lo` and `hi` must have one even length, at least 2, got shapes \(3,\) and \(3,\)"),
         (12, 1, "zero", (0, 0), "`lo` and `hi` must have one even length"),
-        (12, 3, "periodization", (4, 4), "`level` must be one at which 12 samples halve evenly in mode 'periodization'"),
-        (12, 1, "gaussian", (4, 4), "`mode` must be one of zero, .*; got 'gaussian'|mode in periodization"),
+        (
+            12,
+            3,
+            "periodization",
+            (4, 4),
+            "`level` must be one at which 12 samples halve evenly in mode 'periodization'",
+        ),
+        (12, 1, "gaussian", (4, 4), "`mode` must be one of zero, .*; got 'gaussian'"),
         (12, -1, "zero", (4, 4), "`level` must be between 0 and 62, got -1"),
         (12, 2**62, "zero", (4, 4), "`level` must be between 0 and 62"),
     ],
@@ -208,7 +216,7 @@ RAW = {
     "waverec_backward with few needs": lambda d: OPS.waverec_backward(
         X.to(d), X.to(d), LO.to(d), LO.to(d), 16, "periodization", 2, [True] * 2
     ),
-    "sandwich of None": lambda d: OPS.sandwich(*[a.to(d) if torch.is_tensor(a) else a for a in arguments(x=lambda _: None)]),
+    "sandwich of None": lambda d: OPS.sandwich(*arguments(x=lambda _: None, diag_in=lambda t: t.to(d))),
     "sandwich without layout": lambda d: OPS.sandwich(*arguments(x=lambda x: x.to(d), layout=lambda _: [])),
 }  # fmt: skip
 
@@ -218,7 +226,7 @@ RAW = {
 def test_hostile_arguments(case, where):
     with pytest.raises((ValueError, TypeError, RuntimeError)) as error:
         RAW[case](where)
-    assert "\n" not in str(error.value) or error.type is RuntimeError  # the dispatcher's own are longer
+    assert "\n" not in str(error.value) or error.type is not ValueError  # the dispatcher's own are longer
 
 
 HOSTILE = {

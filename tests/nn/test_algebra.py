@@ -22,6 +22,7 @@ def make(rectangle, wavelet="bior2.2", mode="periodization", **keywords):
     return WaveletLinear(n_in, n_out, wavelet=wavelet, level=level, mode=mode, dtype=torch.float64, **keywords)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXACT)
 def test_identity_for_every_wavelet(name):
     for mode in MODES:
@@ -31,6 +32,7 @@ def test_identity_for_every_wavelet(name):
         assert_same(layer(signal(2, 37)), signal(2, 37), 1e-8)
 
 
+@pytest.mark.slow
 @given(exact_wavelets, modes, st.data())
 def test_identity_for_every_width_and_level(name, mode, data):
     n = data.draw(sizes)
@@ -56,6 +58,7 @@ def test_an_orthogonal_bank_starts_as_an_orthogonal_matrix(name, n):
     assert not torch.equal(layer.permutation[0], torch.arange(n))
 
 
+@pytest.mark.slow
 @given(orthogonal_wavelets, st.integers(0, 4), st.integers(1, 6), seeds)
 def test_singular_values_are_one_at_every_level(name, level, multiple, seed):
     torch.manual_seed(seed)
@@ -70,6 +73,7 @@ def singular_values(layer):
     return np.linalg.svd(layer.to_dense().detach().numpy(), compute_uv=False)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.integers(1, 150), orthogonal_wavelets, seeds)
 def test_a_width_that_is_a_multiple_of_four_starts_orthogonal(quarter, name, seed):
@@ -124,6 +128,7 @@ def check_against_dense(layer):
     assert_same(layer(x), x.numpy() @ matrix.T + bias, 1e-9)
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(rectangles(), short_wavelets, modes, st.booleans(), seeds)
 def test_wavelet_layer_equals_its_formula(rectangle, wavelet, mode, bias, seed):
@@ -159,6 +164,7 @@ def without_effect(layer):
     return {name: number for name, number in found.items() if number}
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(st.integers(2, 70), st.integers(2, 70), short_wavelets, seeds)
 def test_every_entry_of_every_parameter_has_an_effect(n_in, n_out, wavelet, seed):
@@ -198,12 +204,14 @@ def check_gradients(layer, second=True):
         assert torch.autograd.gradgradcheck(call, leaves)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("shape", [(6, 6), (3, 7), (7, 3)])
 def test_gradients_of_every_mode(mode, shape):
     check_gradients(make((*shape, 1), "bior1.3", mode))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LAYERS)
 def test_gradients_of_every_layer(name):
     check_gradients(LAYERS[name](5, 6, dtype=torch.float64))

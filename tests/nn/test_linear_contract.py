@@ -255,6 +255,7 @@ def test_double_backward(make):
     assert second.abs().min() > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "shape"), COMPILED)
 def test_compile_whole_graph(name, shape):
     layer, x = scramble(LAYERS[name](*shape, dtype=torch.float64)), signal(4, shape[0])
@@ -266,6 +267,7 @@ def test_compile_whole_graph(name, shape):
         assert_same(ours.grad, expected.grad)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["wavelet", "fastfood"])
 def test_compile_with_inductor(name):
     layer, x = LAYERS[name](16, 24), signal(4, 16).float()

@@ -368,13 +368,19 @@ CALLS = [
 def test_a_first_call_leaves_nothing_behind(kind, name):
     seed = next(SEEDS)
 
+    kept = []  # or the object would go with the first layer, and its faults with it
+
     def make(**keywords):
-        return kind(16, 24, seed=seed, **keywords)
+        layer = kind(16, 24, seed=seed, **keywords)
+        if not torch.compiler.is_compiling():
+            kept.append(layer._permutation)
+        return layer
 
     keeper = _permutation._SHARED.get((seed, 2, 16))
     assert keeper is None  # the first of its numbers
     FIRST[name](make)
     layer = make()
+    assert name == "eight threads" or all(permutation is layer._permutation for permutation in kept)
     optimizer = torch.optim.SGD(layer.parameters(), lr=0.01)
     for _ in range(2):
         optimizer.zero_grad()

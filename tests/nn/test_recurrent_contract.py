@@ -103,6 +103,7 @@ def test_repr():
 # --- gradients, compilation, transforms
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["GRU", "GRU paper", "GRU fastfood", "GRU two gates", "LSTM", "GRU lattice"])
 def test_gradcheck(kind):
     lattice = partial(WaveletLinear, wavelet=OrthogonalWaveletFilter("db2", dtype=torch.float64))
@@ -129,6 +130,7 @@ def test_double_backward(make):
     assert all(p.grad is not None for p in layer.parameters())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_compile_whole_graph(name):
     layer, x = scramble(KINDS[name](INPUT, HIDDEN, dtype=torch.float64)), signal(2, 4, INPUT)
@@ -140,6 +142,7 @@ def test_compile_whole_graph(name):
         assert_same(ours.grad, expected.grad)
 
 
+@pytest.mark.slow
 def test_compile_with_inductor():
     layer, x = GRU(INPUT, HIDDEN, gates=("reset", "state")), torch.randn(3, 4, INPUT)
     compiled = whole_graph(copy.deepcopy(layer), "inductor")
@@ -150,6 +153,7 @@ def test_compile_with_inductor():
         assert_same(ours.grad, expected.grad, 1e-5)
 
 
+@pytest.mark.slow
 def test_compile_the_cell():
     cell, x = GRUCell(INPUT, HIDDEN), torch.randn(4, INPUT)
     assert_same(whole_graph(copy.deepcopy(cell))(x), cell(x), 1e-6)

@@ -95,6 +95,7 @@ def pair(kind: str, gates, **options):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "gates"), [(kind, gates) for kind in LAYERS for gates in GATES[kind]])
 @pytest.mark.parametrize(("layers", "bidirectional"), [(1, False), (1, True), (3, False), (2, True)])
 @pytest.mark.parametrize("bias", [True, False])

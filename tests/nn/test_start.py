@@ -27,6 +27,7 @@ def mean_energy(make, n_in, n_out, start):
     return total / draws
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("start", ["ones", "signs", "gaussian"])
 @pytest.mark.parametrize("kind", [WaveletLinear, Fastfood])
@@ -34,6 +35,7 @@ def test_outputs_have_variance_one_for_every_shape(kind, start, shape):
     assert mean_energy(kind, *shape, start) / shape[1] == pytest.approx(1, rel=0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("wavelet", ["db2", "bior2.2", "bior3.1", "haar"])
 @pytest.mark.parametrize("shape", [(64, 64), (70, 30), (10, 25)], ids=str)

@@ -17,6 +17,7 @@ from ._validate import (
     check_bank,
     check_data,
     check_depth,
+    check_each,
     check_grad,
     check_needs,
     check_permutation,
@@ -119,19 +120,28 @@ def fake_waverec(packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, leve
 
 
 def fake_wavedec_backward(grad: Tensor, x: Tensor, lo: Tensor, hi: Tensor, *args: Any) -> tuple[Tensor, ...]:
+    check_data(x, "x")
+    check_bank(lo, hi)
     return _gradients((x, lo, hi), args[-1], x)
 
 
-fake_waverec_backward = fake_wavedec_backward
+def fake_waverec_backward(grad: Tensor, packed: Tensor, lo: Tensor, hi: Tensor, *args: Any) -> tuple[Tensor, ...]:
+    check_data(packed, "packed")
+    check_bank(lo, hi)
+    return _gradients((packed, lo, hi), args[-1], packed)
 
 
 def fake_sandwich(x: Tensor, *operands: Any) -> Tensor:
     check_data(x, "x")
-    return x.new_empty((*x.shape[:-1], Sandwich.from_flat(operands).layout.out_features))
+    record = Sandwich.from_flat(operands)
+    check_each(x, record)
+    return x.new_empty((*x.shape[:-1], record.layout.out_features))
 
 
 def fake_sandwich_backward(grad: Tensor, x: Tensor, *operands: Any) -> tuple[Tensor, ...]:
+    check_data(x, "x")
     record = Sandwich.from_flat(operands[:-1])
+    check_each(x, record)
     return _gradients(sources(x, record.tensors()), operands[-1], record.diag_out)
 
 

@@ -56,8 +56,14 @@ def _implementation(name: str) -> Callable[..., Any]:
     def run(*args: Any) -> Any:
         for place, argument in required:
             check_present(argument, args[place])
+        backend = _backend(args[data])
         with torch.no_grad():  # the derivatives are those of the registered operator
-            return function(_backend(args[data]), *args)
+            found = function(backend, *args)
+            if backend is not REFERENCE:
+                return found
+            # plain torch may return a view, or an argument itself, as no operator may
+            results = [t.clone(memory_format=torch.contiguous_format) for t in ((found,) if data == 0 else found)]
+            return results if data else results[0]
 
     return run
 

@@ -59,6 +59,8 @@ class Sandwich(NamedTuple):
         """Build the record from its tensors followed by its constants."""
         diag_in, permutation, diag_mid, diag_out, bias, *rest = operands
         kind, mode, level, layout, scale = rest[4:]
+        if len(layout) != len(Layout._fields):
+            raise ValueError(f"`layout` must have {len(Layout._fields)} entries, got {len(layout)}")
         transform = Transform(kind, tuple(rest[:4]), mode, level)
         return cls(diag_in, permutation, diag_mid, diag_out, bias, transform, Layout(*layout), scale)
 

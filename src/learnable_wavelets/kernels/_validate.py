@@ -33,6 +33,7 @@ def check_present(name: str, tensor: Tensor | None) -> None:
 def check_data(x: Tensor, name: str, supports: Supports | None = None, mode: str = "periodization") -> None:
     if x.dim() == 0 or not x.is_floating_point():
         raise ValueError(f"`{name}` must be real and have a dimension, got shape {tuple(x.shape)} of {x.dtype}")
+    check_mode(mode)
     if supports is not None and (x.dtype not in supports.dtypes or mode not in supports.modes):
         served = ", ".join(str(dtype).removeprefix("torch.") for dtype in supports.dtypes)
         expected = f"dtype in {served} and mode in {', '.join(supports.modes)}"
@@ -57,7 +58,7 @@ def check_operands(x: Tensor, sandwich: Sandwich) -> list[Tensor]:
     # all at once, for each look at a tensor is a fiftieth of what a layer takes for one row
     fits = list(map(_kind, present)) == expected and x.shape[-1:] == (layout[0],)
     if not fits or not (on_cpu or all(t.device == x.device for t in present)):
-        _refuse(x, sandwich)
+        check_each(x, sandwich)
     return present
 
 
@@ -74,8 +75,8 @@ def _expected(
     return [(shapes[p], torch.int64 if p == INDEX else real, on_cpu) for p in places]
 
 
-def _refuse(x: Tensor, sandwich: Sandwich) -> None:
-    """Raise the error that names the first operand that does not fit."""
+def check_each(x: Tensor, sandwich: Sandwich) -> None:
+    """Check one operand after the other: raise the error that names the first that does not fit."""
     layout, transform, real = sandwich.layout, sandwich.transform, compute_dtype(x.dtype)
     if x.dim() == 0 or x.shape[-1] != layout.in_features:
         raise ValueError(f"`x` must have a last dimension of {layout.in_features}, got shape {tuple(x.shape)}")
@@ -90,8 +91,8 @@ def _refuse(x: Tensor, sandwich: Sandwich) -> None:
 
 def _shapes(layout: tuple[int, ...], kind: str, mode: str, level: int, taps: int) -> tuple[tuple[int, ...], ...]:
     """Return the shape of each of `TENSORS`."""
-    if len(layout) != len(Layout._fields) or min(layout[:4]) < 1:
-        raise ValueError(f"`layout` must have {len(Layout._fields)} entries, the sizes at least 1, got {layout}")
+    if min(layout[:4]) < 1:
+        raise ValueError(f"`layout` must have sizes of at least 1, got {layout}")
     shape = Layout(*layout)  # type: ignore[arg-type]
     widest, narrowest = shape.n * shape.blocks, shape.n
     inputs, outputs = (widest, narrowest) if shape.sum_blocks else (narrowest, widest)
@@ -103,15 +104,14 @@ def _shapes(layout: tuple[int, ...], kind: str, mode: str, level: int, taps: int
         if taps:
             raise ValueError("`dec_lo` must be None for transform 'hadamard', got a filter")
     elif kind == "wavelet":
-        length = packed_length(shape.n, taps, mode, level)
+        length = _count(shape.n, taps, mode, level)  # not cached: tracers leave sizes open
     else:
         raise ValueError(f"`{next(iter(CONSTANTS))}` must be hadamard or wavelet, got {kind!r}")
     wide, out = (shape.blocks, length), (shape.out_features,)
     return (shape.diag_in_shape, wide, wide, out, out, (taps,), (taps,), (taps,), (taps,))
 
 
-@lru_cache(maxsize=256)
-def packed_length(n: int, taps: int, mode: str, level: int) -> int:
+def _count(n: int, taps: int, mode: str, level: int) -> int:
     """Return the number of coefficients, after a check that the sizes fit together."""
     check_depth(mode, level)
     if n < 1:
@@ -123,9 +123,16 @@ def packed_length(n: int, taps: int, mode: str, level: int) -> int:
     return sum(coeff_lengths(n, taps, mode, level))
 
 
-def check_depth(mode: str, level: int) -> None:
+packed_length = lru_cache(maxsize=256)(_count)
+
+
+def check_mode(mode: str) -> None:
     if mode not in MODES:
         raise ValueError(f"`mode` must be one of {', '.join(MODES)}; got {mode!r}")
+
+
+def check_depth(mode: str, level: int) -> None:
+    check_mode(mode)
     if not 0 <= level <= _DEEPEST:
         raise ValueError(f"`level` must be between 0 and {_DEEPEST}, got {level}")
 

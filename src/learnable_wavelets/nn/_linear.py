@@ -112,7 +112,8 @@ class WaveletLinear(SandwichLayer):
             layout, sum(coeff_lengths(layout.n, len(filter), mode, depth)), bias=bias, dropout=dropout, seed=seed,
             lr_multiplier=lr_multiplier, trainable=True, device=device, dtype=dtype,
         )  # fmt: skip
-        self.level, self.mode, self.filter, self._own_filter = depth, mode, filter, shared is None
+        self.level, self.mode, self.filter = depth, mode, filter
+        self._taps, self._own_filter = len(filter), shared is None
         self._reset_diagonals("signs")
 
     def reset_parameters(self, start: str = "signs") -> None:
@@ -135,6 +136,8 @@ class WaveletLinear(SandwichLayer):
             banks[filter] = bank
         if bank.dec_lo.device != like.device:
             check_device(bank, like, "input")
+        if self.mode != "periodization" and bank.dec_lo.shape[0] != self._taps:  # the number of coefficients follows
+            raise ValueError(f"`filter` must have {self._taps} taps in mode {self.mode!r}, got {bank.dec_lo.shape[0]}")
         dtype = torch.float64 if like.dtype == torch.float64 else torch.float32
         return Transform("wavelet", bank if bank.dec_lo.dtype == dtype else bank.to(dtype=dtype), self.mode, self.level)
 

@@ -99,21 +99,21 @@ def _permute(coeffs: Tensor, permutation: Tensor) -> Tensor:
 def _transform(x: Tensor, transform: Transform) -> Tensor:
     lo, hi = transform.bank[:2]
     if lo is None or hi is None:
-        return fwht(x, x.shape[-1] ** -0.5)
+        return fwht(x.contiguous(), x.shape[-1] ** -0.5)
     return decompose(x.contiguous(), lo, hi, transform.level)
 
 
 def _inverse(packed: Tensor, transform: Transform) -> Tensor:
     lo, hi = transform.bank[2:]
     if lo is None or hi is None:
-        return fwht(packed, packed.shape[-1] ** -0.5)
+        return fwht(packed.contiguous(), packed.shape[-1] ** -0.5)
     return reconstruct(packed.contiguous(), lo, hi, transform.level)
 
 
 def _transform_backward(grad: Tensor, x: Tensor, transform: Transform) -> tuple[Tensor, Sequence[Tensor]]:
     lo, hi = transform.bank[:2]
     if lo is None or hi is None:
-        return fwht(grad, grad.shape[-1] ** -0.5), grad.new_empty(2, 0).unbind()
+        return fwht(grad.contiguous(), grad.shape[-1] ** -0.5), grad.new_empty(2, 0).unbind()
     dx, filters = decompose_backward(grad.contiguous(), x.contiguous(), lo, hi, transform.level)
     return dx, filters.unbind()
 
@@ -121,6 +121,6 @@ def _transform_backward(grad: Tensor, x: Tensor, transform: Transform) -> tuple[
 def _inverse_backward(grad: Tensor, packed: Tensor, transform: Transform) -> tuple[Tensor, Sequence[Tensor]]:
     lo, hi = transform.bank[2:]
     if lo is None or hi is None:
-        return fwht(grad, grad.shape[-1] ** -0.5), grad.new_empty(2, 0).unbind()
+        return fwht(grad.contiguous(), grad.shape[-1] ** -0.5), grad.new_empty(2, 0).unbind()
     dpacked, filters = reconstruct_backward(grad.contiguous(), packed.contiguous(), lo, hi, transform.level)
     return dpacked, filters.unbind()
