@@ -1,4 +1,4 @@
-"""Examples that rot fail here: docstrings of every public name, and the Python blocks of README and docs."""
+"""Run every example: the docstrings of public names, and the Python blocks of README and docs."""
 
 import ast
 import contextlib
@@ -23,7 +23,7 @@ FENCE = re.compile(
 
 
 def examples() -> dict[str, doctest.DocTest]:
-    """The examples of every public object and of its public methods, each once."""
+    """Find the examples of every public object and of its public methods, each once."""
     found = {}
     for module in SURFACE:
         for name in importlib.import_module(module).__all__:
@@ -36,7 +36,7 @@ def examples() -> dict[str, doctest.DocTest]:
 
 
 def blocks(page: str) -> list[tuple[int, str]]:
-    """Line number and code of each block that is to be run."""
+    """Return line number and code of each block that is not marked `skip`."""
     return [
         (page[: match.start("code")].count("\n"), textwrap.dedent(match["code"]))
         for match in FENCE.finditer(page)
@@ -48,7 +48,7 @@ NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
 def claimed(code: str, statement: ast.stmt) -> list[str]:
-    """What a statement is said to print: the comment at its end, or the comment lines that follow it directly."""
+    """Return the output that a statement claims: the comment at its end, or the comment lines directly after it."""
     if not any(isinstance(node, ast.Name) and node.id == "print" for node in ast.walk(statement)):
         return []
     lines = code.splitlines()
@@ -64,7 +64,7 @@ def claimed(code: str, statement: ast.stmt) -> list[str]:
 
 
 def agree(said: str, printed: str) -> bool:
-    """Equal text, with equal numbers: whole ones to the letter, others within one unit of the last digit shown."""
+    """Compare texts: integers must be equal, other numbers within one unit of the last digit shown."""
     if NUMBER.sub("0", said) != NUMBER.sub("0", printed):
         return False
     return all(a == b or _near(a, b) for a, b in zip(NUMBER.findall(said), NUMBER.findall(printed), strict=True))
@@ -79,7 +79,7 @@ def _near(said: str, printed: str) -> bool:
 
 
 def run_block(code: str, where: str, line: int, namespace: dict[str, object]) -> None:
-    """Statement by statement, each beside what its comment says that it prints."""
+    """Run statement by statement, and compare the output of each with the comment that claims it."""
     for statement in ast.parse(code).body:
         said = claimed(code, statement)
         module = ast.increment_lineno(ast.Module([statement], []), line)
