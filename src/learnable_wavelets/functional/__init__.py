@@ -5,6 +5,14 @@ from ._coeffs import pack as pack
 from ._coeffs import unpack as unpack
 from ._dwt import dwt as dwt
 from ._dwt import idwt as idwt
+from ._dwt2 import dwt2 as dwt2
+from ._dwt2 import idwt2 as idwt2
+from ._dwt2 import wavedec2 as wavedec2
+from ._dwt2 import waverec2 as waverec2
+from ._dwtn import dwtn as dwtn
+from ._dwtn import idwtn as idwtn
+from ._dwtn import wavedecn as wavedecn
+from ._dwtn import waverecn as waverecn
 from ._fwht import fwht as fwht
 from ._losses import alias_cancellation_loss as alias_cancellation_loss
 from ._losses import orthogonality_loss as orthogonality_loss
@@ -16,12 +24,20 @@ __all__ = [
     "MODES",
     "alias_cancellation_loss",
     "dwt",
+    "dwt2",
+    "dwtn",
     "fwht",
     "idwt",
+    "idwt2",
+    "idwtn",
     "orthogonality_loss",
     "pack",
     "perfect_reconstruction_loss",
     "unpack",
     "wavedec",
+    "wavedec2",
+    "wavedecn",
     "waverec",
+    "waverec2",
+    "waverecn",
 ]

@@ -48,6 +48,13 @@ def check_lengths(coeffs: Sequence[Tensor | None], axis: int, taps: int, mode: s
         n = 2 * n if mode == "periodization" else 2 * n - taps + 2
 
 
+def check_samples(n: int, coeffs: Sequence[Tensor | None], lengths: Sequence[int], axis: int) -> None:
+    """Raise unless a signal of n samples has coefficients of these lengths."""
+    found = [k if c is None else c.shape[axis] for c, k in zip(coeffs, lengths, strict=True)]
+    if found != [*lengths]:
+        raise ValueError(f"`n` must be a length with {found} coefficients, got {n} with {[*lengths]}")
+
+
 def pack(coeffs: Sequence[Tensor]) -> tuple[Tensor, tuple[int, ...]]:
     """Concatenate coefficients on the last axis, and return the lengths that `unpack` needs.
 
