@@ -19,6 +19,12 @@ from ._losses import orthogonality_loss as orthogonality_loss
 from ._losses import perfect_reconstruction_loss as perfect_reconstruction_loss
 from ._multilevel import wavedec as wavedec
 from ._multilevel import waverec as waverec
+from ._swt import iswt as iswt
+from ._swt import iswt2 as iswt2
+from ._swt import swt as swt
+from ._swt import swt2 as swt2
+from ._swtn import iswtn as iswtn
+from ._swtn import swtn as swtn
 
 __all__ = [
     "MODES",
@@ -30,9 +36,15 @@ __all__ = [
     "idwt",
     "idwt2",
     "idwtn",
+    "iswt",
+    "iswt2",
+    "iswtn",
     "orthogonality_loss",
     "pack",
     "perfect_reconstruction_loss",
+    "swt",
+    "swt2",
+    "swtn",
     "unpack",
     "wavedec",
     "wavedec2",

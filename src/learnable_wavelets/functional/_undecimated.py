@@ -17,7 +17,7 @@ MODE = "periodization"
 
 def _phases(x: Tensor, step: int) -> Tensor:
     """Return `(..., step, n // step)`: every `step`-th sample in a row."""
-    return x.unflatten(-1, (x.shape[-1] // step, step)).transpose(-1, -2)
+    return x.reshape(*x.shape[:-1], x.shape[-1] // step, step).transpose(-1, -2)
 
 
 def _interleave(rows: Tensor) -> Tensor:
@@ -26,7 +26,7 @@ def _interleave(rows: Tensor) -> Tensor:
 
 
 def swt_level(x: Tensor, bank: FilterBank, step: int, axis: int) -> tuple[Tensor, Tensor]:
-    """Compute $c_k = \\sum_j h[j] x[k + step (taps/2 - j)]$, circularly, with the low-pass and the high-pass filter."""
+    """Compute `c[k] = sum_i h[i] x[k + step * (taps/2 - i)]`, circularly, with both filters."""
     phases = _phases(x.movedim(axis, -1), step)
     both = torch.stack([phases, phases.roll(-1, -1)], dim=-2)
     cA, cD = (_interleave(_interleave(c)).movedim(-1, axis) for c in decompose(both, bank, MODE, 1, -1))
