@@ -19,9 +19,10 @@ SURFACE = {
         "wavelet_regularizer",
     ],
     "learnable_wavelets.functional": [
-        "MODES", "alias_cancellation_loss", "dwt", "dwt2", "dwtn", "fwht", "idwt", "idwt2", "idwtn", "iswt",
-        "iswt2", "iswtn", "orthogonality_loss", "pack", "perfect_reconstruction_loss", "swt", "swt2", "swtn",
-        "unpack", "wavedec", "wavedec2", "wavedecn", "waverec", "waverec2", "waverecn",
+        "MODES", "PackedLayout", "adjoint", "alias_cancellation_loss", "dwt", "dwt2", "dwtn", "fwht", "idwt",
+        "idwt2", "idwtn", "iswt", "iswt2", "iswtn", "orthogonality_loss", "pack",
+        "perfect_reconstruction_loss", "swt", "swt2", "swtn", "unpack", "wavedec", "wavedec2", "wavedecn",
+        "waverec", "waverec2", "waverecn",
     ],
     "learnable_wavelets.filters": [
         "BiorthogonalWaveletFilter", "LearnableWaveletFilter", "OrthogonalWaveletFilter", "WaveletFilter",

@@ -1,8 +1,7 @@
 """Pure functions: wavelet transforms, the Walsh-Hadamard transform and the losses of a filter bank."""
 
 from .._checks import MODES as MODES
-from ._coeffs import pack as pack
-from ._coeffs import unpack as unpack
+from ._adjoint import adjoint as adjoint
 from ._dwt import dwt as dwt
 from ._dwt import idwt as idwt
 from ._dwt2 import dwt2 as dwt2
@@ -19,6 +18,9 @@ from ._losses import orthogonality_loss as orthogonality_loss
 from ._losses import perfect_reconstruction_loss as perfect_reconstruction_loss
 from ._multilevel import wavedec as wavedec
 from ._multilevel import waverec as waverec
+from ._pack import PackedLayout as PackedLayout
+from ._pack import pack as pack
+from ._pack import unpack as unpack
 from ._swt import iswt as iswt
 from ._swt import iswt2 as iswt2
 from ._swt import swt as swt
@@ -28,6 +30,8 @@ from ._swtn import swtn as swtn
 
 __all__ = [
     "MODES",
+    "PackedLayout",
+    "adjoint",
     "alias_cancellation_loss",
     "dwt",
     "dwt2",

@@ -34,7 +34,7 @@ def read_plan(
     *, count: int | None = None, repeats: bool = False,
 ) -> Plan:  # fmt: skip
     """Return one `AxisTransform` for each of `axes`, of which there must be `count`, if that is given."""
-    places = _read_axes(data, axes, name, count, repeats)
+    places = read_axes(data, axes, name, count, repeats)
     several = isinstance(wavelet, (list, tuple)) and not all(map(torch.is_tensor, wavelet))  # a bank is a tuple too
     banks = [bank_for(w, data, name) for w in (wavelet if several else [wavelet])]  # type: ignore[union-attr]
     modes = [check_mode(m) for m in (mode if isinstance(mode, (list, tuple)) else [mode])]
@@ -46,7 +46,7 @@ def read_plan(
     return tuple(map(AxisTransform, places, banks, modes))
 
 
-def _read_axes(data: Tensor, axes: Axes, name: str, count: int | None, repeats: bool) -> tuple[int, ...]:
+def read_axes(data: Tensor, axes: Axes, name: str, count: int | None, repeats: bool) -> tuple[int, ...]:
     dims = data.dim()
     given: Iterable[Any] = range(-dims, 0) if axes is None else axes if isinstance(axes, Iterable) else (axes,)
     places = [check_int(f"axes[{i}]", axis) for i, axis in enumerate(given)]
