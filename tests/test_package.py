@@ -20,9 +20,10 @@ SURFACE = {
     ],
     "learnable_wavelets.functional": [
         "MODES", "PackedLayout", "adjoint", "alias_cancellation_loss", "dwt", "dwt2", "dwtn", "fwht", "idwt",
-        "idwt2", "idwtn", "iswt", "iswt2", "iswtn", "orthogonality_loss", "pack",
-        "perfect_reconstruction_loss", "swt", "swt2", "swtn", "unpack", "wavedec", "wavedec2", "wavedecn",
-        "waverec", "waverec2", "waverecn",
+        "idwt2", "idwtn", "inverse_wavelet_packet", "inverse_wavelet_packet2", "iswt", "iswt2", "iswtn",
+        "orthogonality_loss", "pack", "perfect_reconstruction_loss", "swt", "swt2", "swtn", "unpack",
+        "wavedec", "wavedec2", "wavedecn", "wavelet_packet", "wavelet_packet2", "waverec", "waverec2",
+        "waverecn",
     ],
     "learnable_wavelets.filters": [
         "BiorthogonalWaveletFilter", "LearnableWaveletFilter", "OrthogonalWaveletFilter", "WaveletFilter",

@@ -21,6 +21,10 @@ from ._multilevel import waverec as waverec
 from ._pack import PackedLayout as PackedLayout
 from ._pack import pack as pack
 from ._pack import unpack as unpack
+from ._packets import inverse_wavelet_packet as inverse_wavelet_packet
+from ._packets import inverse_wavelet_packet2 as inverse_wavelet_packet2
+from ._packets import wavelet_packet as wavelet_packet
+from ._packets import wavelet_packet2 as wavelet_packet2
 from ._swt import iswt as iswt
 from ._swt import iswt2 as iswt2
 from ._swt import swt as swt
@@ -40,6 +44,8 @@ __all__ = [
     "idwt",
     "idwt2",
     "idwtn",
+    "inverse_wavelet_packet",
+    "inverse_wavelet_packet2",
     "iswt",
     "iswt2",
     "iswtn",
@@ -53,6 +59,8 @@ __all__ = [
     "wavedec",
     "wavedec2",
     "wavedecn",
+    "wavelet_packet",
+    "wavelet_packet2",
     "waverec",
     "waverec2",
     "waverecn",
