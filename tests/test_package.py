@@ -19,8 +19,11 @@ SURFACE = {
         "wavelet_regularizer",
     ],
     "learnable_wavelets.functional": [
-        "MODES", "alias_cancellation_loss", "dwt", "fwht", "idwt", "orthogonality_loss", "pack",
-        "perfect_reconstruction_loss", "unpack", "wavedec", "waverec",
+        "MODES", "PackedLayout", "adjoint", "alias_cancellation_loss", "dwt", "dwt2", "dwtn", "fwht", "idwt",
+        "idwt2", "idwtn", "inverse_wavelet_packet", "inverse_wavelet_packet2", "iswt", "iswt2", "iswtn",
+        "orthogonality_loss", "pack", "perfect_reconstruction_loss", "swt", "swt2", "swtn", "unpack",
+        "wavedec", "wavedec2", "wavedecn", "wavelet_packet", "wavelet_packet2", "waverec", "waverec2",
+        "waverecn",
     ],
     "learnable_wavelets.filters": [
         "BiorthogonalWaveletFilter", "LearnableWaveletFilter", "OrthogonalWaveletFilter", "WaveletFilter",

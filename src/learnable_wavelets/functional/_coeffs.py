@@ -1,13 +1,12 @@
-"""Lists of coefficients: checks, and one vector for them all."""
+"""Lists of coefficients: checks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
-from .._checks import check_int, check_signal, shown
+from .._checks import check_signal
 
 
 def check_coeffs(coeffs: Sequence[Tensor | None]) -> Tensor:
@@ -48,53 +47,8 @@ def check_lengths(coeffs: Sequence[Tensor | None], axis: int, taps: int, mode: s
         n = 2 * n if mode == "periodization" else 2 * n - taps + 2
 
 
-def pack(coeffs: Sequence[Tensor]) -> tuple[Tensor, tuple[int, ...]]:
-    """Concatenate coefficients on the last axis, and return the lengths that `unpack` needs.
-
-    Args:
-        coeffs: `[cA_n, cD_n, ..., cD_1]` with equal leading dimensions.
-
-    Returns:
-        The concatenation on the last axis, and the length of each entry.
-
-    Raises:
-        TypeError: `coeffs` is not a list of real floating-point tensors.
-        ValueError: `coeffs` is empty, or the leading dimensions differ.
-
-    Examples:
-        >>> import torch, learnable_wavelets as lw
-        >>> packed, lengths = lw.functional.pack(lw.functional.wavedec(torch.randn(5, 16), "haar", level=2))
-        >>> packed.shape, lengths
-        (torch.Size([5, 16]), (4, 4, 8))
-    """
-    first = check_coeffs(coeffs)
-    if any(c is None for c in coeffs):
-        raise TypeError("`coeffs` must hold tensors only, got None")
-    if len({c.shape[:-1] for c in coeffs}) > 1:
-        raise ValueError(f"`coeffs` must have equal leading dimensions, got shapes {[tuple(c.shape) for c in coeffs]}")
-    if first.dim() == 0:
-        raise ValueError("`coeffs` must have at least one dimension, got scalars")
-    return torch.cat(list(coeffs), dim=-1), tuple(c.shape[-1] for c in coeffs)
-
-
-def unpack(vector: Tensor, lengths: Sequence[int]) -> list[Tensor]:
-    """Split `vector` into views with the given lengths on the last axis: the inverse of `pack`.
-
-    Raises:
-        TypeError: `vector` is not a real floating-point tensor; `lengths` is not a list of ints.
-        ValueError: there are no lengths, or they do not add up to the last dimension of `vector`.
-    """
-    check_signal(vector, "vector")
-    try:
-        if isinstance(lengths, (str, bytes)):
-            raise TypeError
-        given = list(lengths)
-    except TypeError:
-        raise TypeError(f"`lengths` must be a list of ints, got {type(lengths).__name__}") from None
-    sizes = [check_int(f"lengths[{index}]", length) for index, length in enumerate(given)]
-    if not sizes:
-        raise ValueError("`lengths` must hold at least one length, got none")
-    if vector.dim() == 0 or sum(sizes) != vector.shape[-1] or min(sizes) < 0:
-        shape = tuple(vector.shape)
-        raise ValueError(f"`lengths` must add up to the last dimension of `vector` {shape}, got {shown(tuple(sizes))}")
-    return list(torch.split(vector, sizes, dim=-1))
+def check_samples(n: int, coeffs: Sequence[Tensor | None], lengths: Sequence[int], axis: int) -> None:
+    """Raise unless a signal of n samples has coefficients of these lengths."""
+    found = [k if c is None else c.shape[axis] for c, k in zip(coeffs, lengths, strict=True)]
+    if found != [*lengths]:
+        raise ValueError(f"`n` must be a length with {found} coefficients, got {n} with {[*lengths]}")

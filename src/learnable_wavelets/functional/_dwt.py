@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from .._checks import check_axis, check_mode, check_signal
+from .._checks import check_axis, check_mode, check_signal, check_size
+from ..kernels.reference import coeff_lengths
 from ._bank import WaveletLike, bank_for
+from ._coeffs import check_samples
 from ._transform import decompose, reconstruct
 
 
@@ -50,12 +52,15 @@ def dwt(data: Tensor, wavelet: WaveletLike, mode: str = "symmetric", axis: int =
     return cA, cD
 
 
-def idwt(cA: Tensor | None, cD: Tensor | None, wavelet: WaveletLike, mode: str = "symmetric", axis: int = -1) -> Tensor:
+def idwt(
+    cA: Tensor | None, cD: Tensor | None, wavelet: WaveletLike, mode: str = "symmetric", axis: int = -1,
+    *, n: int | None = None,
+) -> Tensor:  # fmt: skip
     r"""Invert `dwt`; equals `pywt.idwt`, and is differentiable in coefficients and filters.
 
     $x_i = \sum_k f_0[i + \mathrm{taps} - 2 - 2k]\, cA_k + f_1[i + \mathrm{taps} - 2 - 2k]\, cD_k$
     (for `periodization`: $i + \mathrm{taps}/2 - 1 - 2k$, k modulo its length). `idwt(*dwt(x)) == x` for every bank
-    with perfect reconstruction, up to one trailing sample when n is odd.
+    with perfect reconstruction, up to one trailing sample for an odd length, which `n` cuts off.
 
     Args:
         cA: approximation coefficients, or `None` for zeros.
@@ -63,13 +68,15 @@ def idwt(cA: Tensor | None, cD: Tensor | None, wavelet: WaveletLike, mode: str =
         wavelet: a PyWavelets name, a `pywt.Wavelet`, a `FilterBank` or a `WaveletFilter`.
         mode: the mode of the forward transform; only `periodization` differs from the others here.
         axis: the axis to transform.
+        n: the number of samples to return, exactly.
 
     Shape:
         `(..., k, ...)` to `(..., 2 k - taps + 2, ...)`, for `periodization` `(..., 2 k, ...)`.
 
     Raises:
-        TypeError: coefficients that are not real floating-point tensors, or of two dtypes.
-        ValueError: both are `None`, two shapes, too few coefficients for the filters, and as for `dwt`.
+        TypeError: coefficients that are not real floating-point tensors, or of two dtypes; `n` is not an int.
+        ValueError: both are `None`, two shapes, too few coefficients for the filters, an `n` that has another number of
+            coefficients, and as for `dwt`.
 
     Examples:
         >>> import torch, learnable_wavelets as lw
@@ -83,7 +90,11 @@ def idwt(cA: Tensor | None, cD: Tensor | None, wavelet: WaveletLike, mode: str =
     bank = bank_for(wavelet, given, "cA or cD")
     if mode != "periodization" and 2 * given.shape[axis] < bank.taps:
         raise ValueError(f"`cA` and `cD` must have at least taps/2 = {bank.taps // 2} entries, got {given.shape[axis]}")
-    return reconstruct([cA, cD], given, bank, mode, axis)
+    data = reconstruct([cA, cD], given, bank, mode, axis)
+    if n is None:
+        return data
+    check_samples(check_size("n", n), [given], coeff_lengths(n, bank.taps, mode, 1)[:1], axis)
+    return data.narrow(axis, 0, n)
 
 
 def _check_pair(cA: Tensor | None, cD: Tensor | None) -> Tensor:

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
-from math import ceil, log2
 
-import torch
 from torch import Tensor
 
-from .._checks import check_axis, check_level, check_mode, check_signal
+from .._checks import check_axis, check_mode, check_signal, check_size
+from ..kernels.reference import coeff_lengths
 from ._bank import WaveletLike, bank_for
-from ._coeffs import check_coeffs, check_lengths, check_other_axes
+from ._coeffs import check_coeffs, check_lengths, check_other_axes, check_samples
+from ._levels import read_level
 from ._transform import decompose, reconstruct
-
-
-def useful_level(n: int, taps: int) -> int:
-    """Return `pywt.dwt_max_level`, which dynamo cannot trace: the last level with a coefficient off the boundary."""
-    return max(0, (n // (taps - 1)).bit_length() - 1)
-
-
-def deepest_level(n: int, taps: int) -> int:
-    """Return the level from which on a transform cannot get any deeper: `2**level >= n * taps`."""
-    return max(1, ceil(log2(n * taps)))
 
 
 def wavedec(
@@ -58,36 +47,29 @@ def wavedec(
     mode = check_mode(mode)
     axis = check_axis(check_signal(data), axis)
     bank = bank_for(wavelet, data)
-    n, taps = data.shape[axis], bank.dec_lo.shape[0]
-    useful = useful_level(n, taps)
-    if level is None:
-        level = useful
-    else:
-        level = check_level(level, deepest_level(n, taps), f"{n} samples and {taps} taps")
-        if level > useful and not torch.compiler.is_compiling():  # a warning would break the graph
-            allowed = (
-                f"the {useful} that {n} samples and {taps} taps allow without boundary effects in every coefficient"
-            )
-            warnings.warn(f"`level` {level} is above {allowed}", stacklevel=2)
-    return decompose(data, bank, mode, level, axis)
+    return decompose(data, bank, mode, read_level(level, [(data.shape[axis], bank.taps)]), axis)
 
 
-def waverec(coeffs: Sequence[Tensor | None], wavelet: WaveletLike, mode: str = "symmetric", axis: int = -1) -> Tensor:
+def waverec(
+    coeffs: Sequence[Tensor | None], wavelet: WaveletLike, mode: str = "symmetric", axis: int = -1,
+    *, n: int | None = None,
+) -> Tensor:  # fmt: skip
     """Invert `wavedec`; equals `pywt.waverec`, and is differentiable in coefficients and filters.
 
-    `waverec(wavedec(x)) == x` for every mode and every bank with perfect reconstruction; an odd length comes back with
-    one trailing sample more, as in PyWavelets.
+    `waverec(wavedec(x), n=len(x)) == x` for every mode and every bank with perfect reconstruction; without `n` an odd
+    length comes back with one trailing sample more, as in PyWavelets.
 
     Args:
         coeffs: `[cA_n, cD_n, ..., cD_1]`; entries that are `None` count as zeros.
         wavelet: a PyWavelets name, a `pywt.Wavelet`, a `FilterBank` or a `WaveletFilter`.
         mode: the mode of the forward transform.
         axis: the axis to transform.
+        n: the number of samples to return, exactly.
 
     Raises:
-        TypeError: `coeffs` is not a list of real floating-point tensors.
-        ValueError: no coefficients, lengths that do not belong together, or dimensions beside `axis` that differ, and
-            as for `idwt`.
+        TypeError: `coeffs` is not a list of real floating-point tensors; `n` is not an int.
+        ValueError: no coefficients, lengths that do not belong together, or dimensions beside `axis` that differ, an
+            `n` that has other coefficients, and as for `idwt`.
 
     Examples:
         >>> import torch, learnable_wavelets as lw
@@ -101,5 +83,18 @@ def waverec(coeffs: Sequence[Tensor | None], wavelet: WaveletLike, mode: str = "
     axis = check_axis(first, axis, "coeffs")
     check_other_axes(coeffs, axis)
     bank = bank_for(wavelet, first, "coeffs")
-    check_lengths(coeffs, axis, bank.taps, mode)
-    return reconstruct(coeffs, first, bank, mode, axis)
+    if n is None:
+        check_lengths(coeffs, axis, bank.taps, mode)
+        return reconstruct(coeffs, first, bank, mode, axis)
+    lengths = coeff_lengths(check_size("n", n), bank.taps, mode, len(coeffs) - 1)
+    check_samples(n, coeffs, lengths, axis)
+    return reconstruct(_with_zeros(coeffs, first, lengths, axis), first, bank, mode, axis).narrow(axis, 0, n)
+
+
+def _with_zeros(
+    coeffs: Sequence[Tensor | None], like: Tensor, lengths: tuple[int, ...], axis: int
+) -> Sequence[Tensor | None]:
+    """Replace `None` by zeros of the known lengths, so that every level is cut to its length."""
+    before, after = like.shape[:axis], like.shape[like.dim() + axis + 1 :]
+    pairs = zip(coeffs, lengths, strict=True)
+    return [like.new_zeros((*before, k, *after)) if c is None else c for c, k in pairs]

@@ -11,7 +11,7 @@ from torch.nn.functional import pad
 from torch.utils._python_dispatch import _disable_current_modes
 
 from .._checks import check_level
-from ..functional._multilevel import deepest_level, useful_level
+from ..functional._levels import deepest_level, useful_level
 from ..kernels._layout import Layout, narrow_blocks, wide_blocks
 from ..kernels.reference import coeff_lengths, decompose, reconstruct
 

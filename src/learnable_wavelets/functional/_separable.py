@@ -1,0 +1,160 @@
+"""Transforms of several axes, one after the other: the common part of all 2-D and n-D functions.
+
+Computed in the dtype of the filters, in float32 for half types, from the first axis to the last; callers round once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+from typing import Any
+
+from torch import Tensor
+
+from .._checks import check_signal, shown
+from ..kernels._precision import compute_dtype
+from ._axes import Plan, halve, sizes_along
+from ._transform import decompose, reconstruct
+
+Bands = dict[str, Tensor]
+
+
+def widen(data: Tensor) -> Tensor:
+    """Return data in the dtype in which it is computed."""
+    return data.to(compute_dtype(data.dtype))
+
+
+def decompose_axes(data: Tensor, plan: Plan) -> Bands:
+    """Return the bands of one level by key: a letter for each axis, `a` approximation or `d` detail."""
+    bands = {"": data}
+    for axis, bank, mode in plan:
+        bands = {
+            key + letter: half
+            for key, band in bands.items()
+            for letter, half in zip("ad", decompose(band, bank, mode, 1, axis), strict=True)
+        }
+    return bands
+
+
+def reconstruct_axes(bands: Mapping[str, Tensor | None], plan: Plan, lengths: Sequence[int | None]) -> Tensor:
+    """Invert `decompose_axes`; `lengths` are those before each step, `None` for all the samples there are."""
+    for place in reversed(range(len(plan))):
+        keys = map("".join, product("ad", repeat=place))
+        bands = {key: _merge(bands.get(key + "a"), bands.get(key + "d"), plan, place, lengths) for key in keys}
+    data = bands[""]
+    if data is None:
+        raise ValueError("`coeffs` must hold at least one tensor, got none")
+    return data
+
+
+def _merge(
+    cA: Tensor | None, cD: Tensor | None, plan: Plan, place: int, lengths: Sequence[int | None]
+) -> Tensor | None:
+    given, (axis, bank, mode), n = cD if cA is None else cA, plan[place], lengths[place]
+    if given is None:
+        return None
+    if mode != "periodization" and 2 * given.shape[axis] < bank.taps:
+        expected = f"at least taps/2 = {bank.taps // 2} entries along axis {axis}"
+        raise ValueError(f"`coeffs` must have {expected}, got {given.shape[axis]}")
+    data = reconstruct([cA, cD], given, bank, mode, axis)
+    return data if n is None else data.narrow(axis, 0, n)
+
+
+def decompose_levels(data: Tensor, plan: Plan, level: int) -> list[Any]:
+    """Return `[cA_n, {details_n}, ..., {details_1}]`."""
+    details, deepest = [], "a" * len(plan)
+    for _ in range(level):
+        bands = decompose_axes(data, plan)
+        data = bands.pop(deepest)
+        details.append(bands)
+    return [data, *reversed(details)]
+
+
+def reconstruct_levels(
+    cA: Tensor | None, details: Sequence[Mapping[str, Tensor | None]], plan: Plan, shape: tuple[int, ...] | None
+) -> Tensor:
+    """Invert `decompose_levels`: to exactly `shape`, or as PyWavelets does."""
+    steps = [(None,) * len(plan)] * len(details) if shape is None else _lengths(cA, details, plan, shape)
+    data, deepest = cA, "a" * len(plan)
+    for index, (bands, lengths) in enumerate(zip(details, steps, strict=True), start=1):
+        present = [band for band in bands.values() if band is not None]
+        if data is None and not present:
+            continue
+        if data is not None and present:
+            data = _fit(data, present[0], plan, index)
+        data = reconstruct_axes({**bands, deepest: data}, plan, lengths)
+    if data is None:
+        raise ValueError("`coeffs` must hold at least one tensor, got none")
+    return data
+
+
+def _fit(data: Tensor, detail: Tensor, plan: Plan, index: int) -> Tensor:
+    """Cut off the sample by which the level before overshot an odd length."""
+    for step in plan:
+        n, d = data.shape[step.axis], detail.shape[step.axis]
+        if n not in (d, d + 1):
+            expected = f"{n} entries (or {n - 1}) along axis {step.axis}"
+            raise ValueError(f"`coeffs[{index}]` must have {expected} at its level, got {d}")
+        data = data.narrow(step.axis, 0, d)
+    return data
+
+
+def _lengths(
+    cA: Tensor | None, details: Sequence[Mapping[str, Tensor | None]], plan: Plan, shape: tuple[int, ...]
+) -> list[tuple[int, ...]]:
+    """Return the lengths before the steps of each level, coarse to fine, after a check that `coeffs` has them."""
+    steps, sizes = [], shape
+    for index in range(len(details), 0, -1):
+        before, sizes = halve(sizes, plan)
+        steps.append(before)
+        given = [*details[index - 1].values(), *([cA] if index == 1 else [])]
+        for band in given:
+            if band is not None and sizes_along(band, plan) != sizes:
+                expected = f"lengths with {sizes_along(band, plan)} coefficients in `coeffs[{index}]`"
+                raise ValueError(f"`shape` must be {expected}, got {shown(shape)} with {sizes}")
+    if not details and cA is not None and sizes_along(cA, plan) != shape:
+        raise ValueError(f"`shape` must be {sizes_along(cA, plan)} at level 0, got {shown(shape)}")
+    return steps[::-1]
+
+
+def check_bands(named: Iterable[tuple[str, Any]]) -> Tensor:
+    """Return the first band that is not `None`, after a check that all have one dtype and device."""
+    present = [(name, check_signal(band, name)) for name, band in named if band is not None]
+    if not present:
+        raise ValueError("`coeffs` must hold at least one tensor, got none")
+    first = present[0][1]
+    for name, band in present:
+        if band.dtype != first.dtype or band.device != first.device:
+            kinds = f"{first.dtype} on {first.device}, {band.dtype} on {band.device}"
+            raise TypeError(f"`coeffs` must have one dtype and device, got {kinds}")
+        if band.dim() != first.dim():
+            raise ValueError(f"`{name}` must have {first.dim()} dimensions, got shape {tuple(band.shape)}")
+    return first
+
+
+def check_level_shapes(bands: Mapping[str, Tensor | None], name: str) -> None:
+    shapes = {key: tuple(band.shape) for key, band in bands.items() if band is not None}
+    if len(set(shapes.values())) > 1:
+        raise ValueError(f"`{name}` must have bands of one shape, got {shapes}")
+
+
+def check_beside(tensors: Iterable[Tensor | None], plan: Plan) -> None:
+    """Raise unless all have equal lengths on the axes that are not transformed."""
+    moved = {step.axis for step in plan}
+    shapes = [tuple(t.shape) for t in tensors if t is not None]
+    others = {tuple(n for place, n in enumerate(s) if place - len(s) not in moved) for s in shapes}
+    if len(others) > 1:
+        raise ValueError(f"`coeffs` must have equal dimensions beside `axes`, got shapes {shapes}")
+
+
+def check_keys(bands: Any, name: str, letters: int | None) -> int:
+    """Check a dictionary of bands, and return the number of letters of its keys."""
+    if not isinstance(bands, Mapping):
+        raise TypeError(f"`{name}` must be a dict of tensors, got {type(bands).__name__}")
+    expected = letters or len(next(iter(bands), "a"))
+    for key in bands:
+        if not isinstance(key, str) or len(key) != expected or set(key) - set("ad"):
+            raise ValueError(
+                f"`{name}` must have keys of {expected} letters a or d, one for each axis, got {shown(key)}"
+            )
+    return expected

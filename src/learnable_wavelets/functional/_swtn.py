@@ -1,0 +1,189 @@
+"""The stationary (undecimated) wavelet transform in n dimensions, for every length."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .._checks import check_flag, check_int, check_signal, shown
+from ._axes import Axes, Plan, WaveletsLike, read_plan, read_shape, sizes_along
+from ._bank import FilterBank
+from ._separable import check_bands, check_beside, check_keys, check_level_shapes, widen
+from ._undecimated import MODE, iswt_level, swt_level
+
+
+def swtn(
+    data: Tensor, wavelet: WaveletsLike, level: int | None = None, start_level: int = 0, axes: Axes = None,
+    trim_approx: bool = False, norm: bool = False,
+) -> list[Any]:  # fmt: skip
+    r"""Compute the n-dimensional stationary wavelet transform: undecimated, so that it commutes with shifts.
+
+    Equals `pywt.swtn`, and is differentiable in data and filters. Level j applies the filters, spread out by $2^j$ and
+    circularly, along each of `axes`: $c_k = \sum_i h[i]\, x[k + 2^j (\mathrm{taps}/2 - i)]$.
+
+    Args:
+        data: real tensor of any shape; float16 and bfloat16 are computed in float32 and rounded once.
+        wavelet: as for `dwtn`.
+        level: number of levels; default: as often as 2 divides the lengths of all axes.
+        start_level: the level to begin with; the filters are first spread out by `2**start_level`.
+        axes: the axes to transform, each once; default: all.
+        trim_approx: return the last approximation only.
+        norm: divide the filters by $\sqrt 2$. With an orthogonal wavelet and `trim_approx` the energy is then kept.
+
+    Shape:
+        Every band has the lengths of the data along `axes`, rounded up to a multiple of `2**(start_level + level)`.
+        PyWavelets refuses other lengths; here the last sample is repeated up to there, as `periodization` does for an
+        odd length. `iswtn(..., shape=)` cuts it off again: the inverse is exact.
+
+    Returns:
+        `[{bands_n}, ..., {bands_1}]`, each dict with the $2^d$ keys of `dwtn`; with `trim_approx`
+        `[cA_n, {details_n}, ..., {details_1}]`.
+
+    Raises:
+        TypeError: `data` is not a real floating-point tensor; a flag is not a bool.
+        ValueError: `level` below 1, or not given where a length is odd; a negative `start_level`, and as for `dwtn`.
+
+    Examples:
+        >>> import torch, learnable_wavelets as lw
+        >>> cA, coarse, fine = lw.functional.swtn(torch.randn(10, 12), "haar", level=2, trim_approx=True)
+        >>> cA.shape, sorted(fine)
+        (torch.Size([12, 12]), ['ad', 'da', 'dd'])
+
+    References:
+        PyWavelets, `pywt.swtn`. Nason and Silverman, *The stationary wavelet transform and some statistical
+        applications*, 1995.
+    """
+    plan = read_plan(check_signal(data), wavelet, MODE, axes)
+    return decompose_undecimated(data, plan, level, start_level, trim_approx, norm)
+
+
+def iswtn(
+    coeffs: Sequence[Any], wavelet: WaveletsLike, axes: Axes = None, norm: bool = False,
+    *, shape: Sequence[int] | None = None,
+) -> Tensor:  # fmt: skip
+    """Invert `swtn`; equals `pywt.iswtn`, and is differentiable in coefficients and filters.
+
+    Args:
+        coeffs: as `swtn` returns them, with or without `trim_approx`; with a `start_level` of 0. Details that are
+            missing or `None` count as zeros.
+        wavelet: as for `dwtn`.
+        axes: the axes of the forward transform, in the same order; default: all.
+        norm: as in the forward transform.
+        shape: the lengths of the transformed axes, in the order of `axes`, of which the result then has exactly those;
+            default: the lengths of the coefficients.
+
+    Raises:
+        TypeError: `coeffs` is not a list of dicts of real floating-point tensors.
+        ValueError: bands of several shapes, lengths that are no multiple of `2**level`, a `shape` that is not rounded
+            up to the lengths of the coefficients.
+
+    Examples:
+        >>> import torch, learnable_wavelets as lw
+        >>> x = torch.randn(3, 10, 7, dtype=torch.float64)
+        >>> coeffs = lw.functional.swtn(x, "db2", level=2, axes=(1, 2))
+        >>> torch.allclose(lw.functional.iswtn(coeffs, "db2", axes=(1, 2), shape=(10, 7)), x)
+        True
+    """
+    if not isinstance(coeffs, (list, tuple)):
+        raise TypeError(f"`coeffs` must be a list of dicts of tensors, got {type(coeffs).__name__}")
+    if not coeffs:
+        raise ValueError("`coeffs` must hold at least one level, got none")
+    trimmed = not isinstance(coeffs[0], Mapping)
+    levels = coeffs[1:] if trimmed else coeffs
+    letters = [check_keys(bands, f"coeffs[{i}]", None) for i, bands in enumerate(levels, start=int(trimmed))]
+    cA = coeffs[0] if trimmed else coeffs[0].get("a" * letters[0])
+    named = [(f"coeffs[{i}][{key!r}]", b) for i, bands in enumerate(levels, int(trimmed)) for key, b in bands.items()]
+    like = check_bands([("coeffs[0]", cA), *named])
+    plan = read_plan(like, wavelet, MODE, axes, "coeffs")
+    for i, bands in enumerate(levels, start=int(trimmed)):
+        check_keys(bands, f"coeffs[{i}]", len(plan))
+    return reconstruct_undecimated(cA, levels, like, plan, norm, shape)
+
+
+def decompose_undecimated(
+    data: Tensor, plan: Plan, level: int | None, start_level: int, trim_approx: bool, norm: bool
+) -> list[Any]:
+    """Return what `swtn` returns, after the checks of the other arguments."""
+    check_flag("trim_approx", trim_approx)
+    if check_flag("norm", norm):
+        plan = _scaled(plan, 0.5**0.5)
+    first = check_int("start_level", start_level)
+    if first < 0:
+        raise ValueError(f"`start_level` must be at least 0, got {first}")
+    depth = _read_depth(level, sizes_along(data, plan)) if level is None else check_int("level", level)
+    if not 1 <= depth <= 48 - first:
+        raise ValueError(f"`level` must be at least 1 and at most {48 - first}, got {depth}")
+    x, levels, deepest = _pad(widen(data), plan, 1 << (first + depth)), [], "a" * len(plan)
+    for j in range(first, first + depth):
+        bands = {"": x}
+        for axis, bank, _ in plan:
+            bands = {
+                key + letter: half
+                for key, band in bands.items()
+                for letter, half in zip("ad", swt_level(band, bank, 1 << j, axis), strict=True)
+            }
+        x = bands.pop(deepest) if trim_approx else bands[deepest]
+        levels.append({key: band.to(data.dtype) for key, band in bands.items()})
+    return [*([x.to(data.dtype)] if trim_approx else []), *reversed(levels)]
+
+
+def _read_depth(level: None, sizes: tuple[int, ...]) -> int:
+    """Return `pywt.swt_max_level` for all axes."""
+    common = math.gcd(*sizes)
+    depth = (common & -common).bit_length() - 1
+    if not depth:
+        raise ValueError(f"`level` must be given for lengths that are odd, got None for {shown(sizes)}")
+    return depth
+
+
+def _pad(x: Tensor, plan: Plan, multiple: int) -> Tensor:
+    """Repeat the last sample up to the next multiple along each axis."""
+    for axis, _, _ in plan:
+        n = x.shape[axis]
+        if n % multiple:
+            last = x.narrow(axis, n - 1, 1)
+            x = torch.cat([x, *[last] * (-n % multiple)], dim=axis)
+    return x
+
+
+def reconstruct_undecimated(
+    cA: Tensor | None, levels: Sequence[Mapping[str, Tensor | None]], like: Tensor, plan: Plan, norm: bool, shape: Any,
+    argument: str = "shape",
+) -> Tensor:  # fmt: skip
+    """Invert `decompose_undecimated`; `argument` is the name under which users give the shape."""
+    if check_flag("norm", norm):
+        plan = _scaled(plan, 2**0.5)
+    deepest, multiple, sizes = "a" * len(plan), 1 << len(levels), read_shape(shape, plan, argument)
+    check_beside([cA, *[band for bands in levels for band in bands.values()]], plan)
+    for bands in levels:
+        check_level_shapes({**bands, deepest: like}, "coeffs")
+    found = sizes_along(like, plan)
+    if any(n % multiple for n in found):
+        raise ValueError(f"`coeffs` must have lengths that are multiples of {multiple}, got {found}")
+    if sizes is not None and tuple(n + -n % multiple for n in sizes) != found:
+        raise ValueError(f"`{argument}` must be a length with {found} coefficients, got {shown(sizes)}")
+    x = torch.zeros_like(widen(like)) if cA is None else widen(cA)
+    for j, bands in zip(reversed(range(len(levels))), levels, strict=True):
+        wide = {key: None if band is None else widen(band) for key, band in bands.items()}
+        x = _merge_axes({**wide, deepest: x}, plan, 1 << j)
+    for step, n in zip(plan, sizes or (), strict=False):
+        x = x.narrow(step.axis, 0, n)
+    return x.to(like.dtype)
+
+
+def _merge_axes(bands: Mapping[str, Tensor | None], plan: Plan, step: int) -> Tensor:
+    for axis, bank, _ in reversed(plan):
+        merged: dict[str, Tensor | None] = {}
+        for key in dict.fromkeys(name[:-1] for name in bands):
+            cA, cD = bands.get(key + "a"), bands.get(key + "d")
+            merged[key] = None if cA is None and cD is None else iswt_level(cA, cD, bank, step, axis)
+        bands = merged
+    return bands[""]  # type: ignore[return-value]  # the approximation is there
+
+
+def _scaled(plan: Plan, factor: float) -> Plan:
+    return tuple(step._replace(bank=FilterBank(*[f * factor for f in step.bank])) for step in plan)

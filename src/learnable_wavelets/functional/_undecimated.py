@@ -1,0 +1,41 @@
+"""One level of the undecimated transform, made of decimated ones: two for each phase of the signal.
+
+At level j the signal falls into `2**j` phases of every `2**j`-th sample. `dwt` in mode `periodization` of a phase gives
+the even coefficients, that of the phase moved by one sample the odd ones. So the kernels serve both directions.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ._bank import FilterBank
+from ._transform import decompose, reconstruct
+
+MODE = "periodization"
+
+
+def _phases(x: Tensor, step: int) -> Tensor:
+    """Return `(..., step, n // step)`: every `step`-th sample in a row."""
+    return x.reshape(*x.shape[:-1], x.shape[-1] // step, step).transpose(-1, -2)
+
+
+def _interleave(rows: Tensor) -> Tensor:
+    """Return `(..., a * b)` with the rows of `(..., a, b)` in turns: the inverse of `_phases`."""
+    return rows.transpose(-1, -2).flatten(-2)
+
+
+def swt_level(x: Tensor, bank: FilterBank, step: int, axis: int) -> tuple[Tensor, Tensor]:
+    """Compute `c[k] = sum_i h[i] x[k + step * (taps/2 - i)]`, circularly, with both filters."""
+    phases = _phases(x.movedim(axis, -1), step)
+    both = torch.stack([phases, phases.roll(-1, -1)], dim=-2)
+    cA, cD = (_interleave(_interleave(c)).movedim(-1, axis) for c in decompose(both, bank, MODE, 1, -1))
+    return cA, cD
+
+
+def iswt_level(cA: Tensor | None, cD: Tensor | None, bank: FilterBank, step: int, axis: int) -> Tensor:
+    """Invert `swt_level`: the mean of what the even and the odd coefficients of each phase give."""
+    coeffs = [None if c is None else _phases(_phases(c.movedim(axis, -1), step), 2) for c in (cA, cD)]
+    given = next(c for c in coeffs if c is not None)
+    even, odd = reconstruct(coeffs, given, bank, MODE, -1).unbind(-2)
+    return _interleave((even + odd.roll(1, -1)) / 2).movedim(-1, axis)
