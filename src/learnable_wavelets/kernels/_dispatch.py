@@ -50,7 +50,7 @@ def sandwich(x: Tensor, operands: Sandwich) -> Tensor:
     backend = choose(x, operands.transform.mode)
     if backend is not REFERENCE:
         return _library.sandwich(backend, x, operands)
-    if not torch.compiler.is_compiling():  # tracers would record every look at a shape
+    if not torch.compiler.is_dynamo_compiling():  # which would guard on every shape; the others see plain numbers
         check_operands(x, operands)
     with full_precision(x):
         return reference.sandwich(x, operands)
