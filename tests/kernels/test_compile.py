@@ -96,17 +96,18 @@ def test_functional_of_every_batch(forced):
 
 def test_two_threads_compile():
     made, errors = {}, []
+    layers = {name: LAYERS[name]() for name in ("wavelet", "fastfood")}
 
     def work(name):
         try:
-            layer = LAYERS[name]()
+            layer = layers[name]
             x = torch.randn(3, layer.in_features, requires_grad=True)
             compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
             made[name] = results(compiled, x, list(layer.parameters())), results(layer, x, list(layer.parameters()))
         except Exception as error:
             errors.append(error)
 
-    threads = [threading.Thread(target=work, args=(name,)) for name in ("wavelet", "fastfood")]
+    threads = [threading.Thread(target=work, args=(name,)) for name in layers]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -35,7 +35,9 @@ def test_opcheck_of_the_transforms(signal):
     check(OPS.waverec_backward, (signal.detach(), packed, *constants[2:], 64, "zero", 2, [False, True, True]))
 
 
-@pytest.mark.parametrize("layout", ["square", "wide", "narrow", "wide, cut"])
+@pytest.mark.parametrize(
+    "layout", ["square", *(pytest.param(name, marks=pytest.mark.slow) for name in ("wide", "narrow", "wide, cut"))]
+)
 @pytest.mark.parametrize("mode", ["hadamard", "periodization", "zero"])
 def test_opcheck_of_the_sandwich(layout, mode):
     made = flat(*sandwich_case(3, LAYOUTS[layout](16), mode, 2, 4, layout != "wide", torch.float64, scale=0.5))
