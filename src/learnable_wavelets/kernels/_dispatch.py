@@ -78,7 +78,7 @@ def sandwich(x: Tensor, operands: Sandwich) -> Tensor:
     """Return `y = scale * S W^-1 G P W B x + bias`, see `reference.sandwich`."""
     backend, tensors = choose(x, operands.transform.mode), (x, *operands[:5], *operands.transform.bank)
     if backend is REFERENCE:
-        if not torch.compiler.is_compiling():
+        if not torch.compiler.is_dynamo_compiling():  # which would guard on every shape
             check_operands(x, operands)
         with full_precision(x):
             return reference.sandwich(x, operands)
