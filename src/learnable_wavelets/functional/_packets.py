@@ -31,7 +31,7 @@ def wavelet_packet(
     Args:
         data: real signal of any shape; float16 and bfloat16 are computed in float32 and rounded once.
         wavelet: a PyWavelets name, a `pywt.Wavelet`, a `FilterBank` or a `WaveletFilter`.
-        mode: one of PyWavelets' nine signal extension modes (the default of `pywt.WaveletPacket` is `smooth`).
+        mode: one of PyWavelets' nine signal extension modes.
         level: number of levels; default: `pywt.dwt_max_level(n, taps)`.
         axis: the axis to transform.
         order: of the result: `natural`, that of the tree, or `freq`, from low to high frequency.

@@ -1,0 +1,226 @@
+"""Wavelet transforms as modules, with filters that train."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .. import functional
+from .._checks import check_flag, check_int, check_mode, check_signal, shown
+from ..filters import LearnableWaveletFilter, WaveletFilter
+from ..filters._base import read_start
+from ..functional._bank import FilterBank, WaveletLike
+from ..kernels._precision import compute_dtype
+
+
+class Coefficients(NamedTuple):
+    """The result of `DWT` and `SWT`: what their inverse needs to return the shape of the input.
+
+    Attributes:
+        coeffs: PyWavelets' list: `[cA_n, details_n, ..., details_1]`, with tensors, triples or dicts of details for 1,
+            2 or 3 dimensions.
+        shape: the lengths of the transformed axes.
+
+    Examples:
+        >>> import torch, learnable_wavelets as lw
+        >>> coeffs, shape = lw.nn.DWT("haar", level=1)(torch.randn(5, 9))
+        >>> [tuple(c.shape) for c in coeffs], shape
+        ([(5, 5), (5, 5)], (9,))
+    """
+
+    coeffs: list[Any]
+    shape: tuple[int, ...]
+
+    def map_details(self, function: Callable[[int, int, Tensor], Tensor]) -> Coefficients:
+        """Replace each detail band by `function(level, band, tensor)`, both counted as in the list, from 0."""
+        cA, *details = self.coeffs
+        return self._replace(coeffs=[cA, *[_map_bands(function, i, bands) for i, bands in enumerate(details)]])
+
+
+def _map_bands(function: Callable[[int, int, Tensor], Tensor], level: int, bands: Any) -> Any:
+    if isinstance(bands, Mapping):
+        return {key: function(level, i, band) for i, (key, band) in enumerate(bands.items())}
+    if isinstance(bands, (list, tuple)):
+        return tuple(function(level, i, band) for i, band in enumerate(bands))
+    return function(level, 0, bands)
+
+
+class Transform(nn.Module):
+    """Base of the four transforms: the bank and the number of transformed dimensions."""
+
+    filter: WaveletFilter | None
+
+    def __init__(
+        self, wavelet: WaveletLike, dims: int, learnable: bool, device: torch.device | str | None,
+        dtype: torch.dtype | None,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.dims = check_int("dims", dims)
+        if not 1 <= self.dims <= 3:
+            raise ValueError(f"`dims` must be 1, 2 or 3, got {dims}")
+        shared = isinstance(wavelet, WaveletFilter)
+        self._fixed = None
+        if check_flag("learnable", learnable):
+            self.filter = wavelet if shared else LearnableWaveletFilter(wavelet, device=device, dtype=dtype)  # type: ignore[assignment]
+        elif shared:
+            raise ValueError("`learnable` must be True for a WaveletFilter; freeze its parameters instead, got False")
+        else:
+            self.filter = None
+            start = read_start(wavelet)
+            self._fixed, self._label = tuple(tuple(f.tolist()) for f in start.bank), start.label
+        self._own_filter = self.filter is not None and not shared
+
+    def reset_parameters(self) -> None:
+        """Restart the bank, if the module made it."""
+        if self.filter is not None and self._own_filter:
+            self.filter.reset_parameters()
+
+    def bank(self, like: Tensor) -> FilterBank:
+        """Return the filters for data like this: the present ones, or the fixed ones."""
+        if self._fixed is None:
+            found: FilterBank = self.filter()  # type: ignore[misc]
+            return found
+        dtype = compute_dtype(like.dtype)
+        return FilterBank(*[torch.tensor(taps, device=like.device, dtype=dtype) for taps in self._fixed])
+
+    def extra_repr(self) -> str:
+        return f"dims={self.dims}" if self._fixed is None else f"{self._label}, dims={self.dims}, learnable=False"
+
+    def _sizes(self, input: Any) -> tuple[int, ...]:
+        """Return the lengths of the last axes, of which there must be enough."""
+        if check_signal(input, "input").dim() < self.dims:
+            raise ValueError(f"`input` must have at least {self.dims} dimensions, got shape {tuple(input.shape)}")
+        return tuple(input.shape[-self.dims :])
+
+    @property
+    def _axes(self) -> tuple[int, ...]:
+        return tuple(range(-self.dims, 0))
+
+
+class DWT(Transform):
+    r"""The multilevel wavelet transform of the last `dims` dimensions, with filters that train.
+
+    Args:
+        wavelet: a PyWavelets name, a `pywt.Wavelet` or a `FilterBank`, from which the module makes its own
+            `LearnableWaveletFilter`; or a `WaveletFilter` module, used as it is, so that modules can share one.
+        level: number of levels; default: the deepest useful one, as for `functional.wavedec`.
+        mode: one of PyWavelets' nine signal extension modes.
+        dims: 1, 2 or 3.
+        learnable: `False` for fixed filters, which are neither parameters nor buffers.
+        device: device of the filters.
+        dtype: dtype of the filters.
+
+    Shape:
+        `(..., n)`, `(..., n, m)` or `(..., n, m, k)` to `Coefficients`, whose list is that of `functional.wavedec`,
+        `wavedec2` or `wavedecn`.
+
+    Attributes:
+        filter: the `WaveletFilter`, `None` if it is fixed. `wavelet_regularizer` finds it.
+
+    Raises:
+        ValueError: unknown wavelet or mode, `dims` other than 1, 2 or 3, `learnable=False` for a `WaveletFilter`.
+        TypeError: arguments of another type.
+
+    Examples:
+        >>> import torch, learnable_wavelets as lw
+        >>> dwt = lw.nn.DWT("db2", level=2, dims=2)
+        >>> idwt = lw.nn.IDWT(dwt.filter, dims=2)
+        >>> x = torch.randn(4, 3, 33, 30)
+        >>> result = dwt(x)
+        >>> result.coeffs[0].shape, result.shape
+        (torch.Size([4, 3, 10, 9]), (33, 30))
+        >>> torch.allclose(idwt(result), x, atol=1e-5)
+        True
+        >>> len([*dwt.parameters()]), len([*lw.nn.DWT("db2", learnable=False).parameters()])
+        (4, 0)
+    """
+
+    def __init__(
+        self, wavelet: WaveletLike = "db2", level: int | None = None, mode: str = "symmetric", dims: int = 1, *,
+        learnable: bool = True, device: torch.device | str | None = None, dtype: torch.dtype | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(wavelet, dims, learnable, device, dtype)
+        self.level, self.mode = None if level is None else check_int("level", level), check_mode(mode)
+
+    def forward(self, input: Tensor) -> Coefficients:
+        """Return the coefficients, with the lengths that they come from."""
+        sizes, bank = self._sizes(input), self.bank(input)
+        if self.dims == 1:
+            return Coefficients(functional.wavedec(input, bank, self.mode, self.level), sizes)
+        transform = functional.wavedec2 if self.dims == 2 else functional.wavedecn
+        return Coefficients(transform(input, bank, self.mode, self.level, self._axes), sizes)
+
+    def extra_repr(self) -> str:
+        return f"level={self.level}, mode={self.mode!r}, {super().extra_repr()}"
+
+
+class IDWT(Transform):
+    """The inverse of `DWT`: it takes what that returns and gives back the shape.
+
+    Args:
+        wavelet: as for `DWT`; `dwt.filter`, to share the bank.
+        mode: as for `DWT`.
+        dims: as for `DWT`.
+        learnable: as for `DWT`.
+        device: device of the filters.
+        dtype: dtype of the filters.
+
+    Shape:
+        `Coefficients` to the shape of the input of `DWT`; a list without a `shape` is inverted as PyWavelets does, with
+        one sample more where a length was odd.
+
+    Attributes:
+        filter: the `WaveletFilter`, `None` if it is fixed.
+
+    Raises:
+        ValueError: as for `DWT`.
+        TypeError: as for `DWT`.
+
+    Examples:
+        >>> import torch, learnable_wavelets as lw
+        >>> x = torch.randn(2, 17)
+        >>> coeffs, shape = lw.nn.DWT("haar", level=2, learnable=False)(x)
+        >>> idwt = lw.nn.IDWT("haar", learnable=False)
+        >>> idwt(coeffs, shape).shape, idwt(coeffs).shape
+        (torch.Size([2, 17]), torch.Size([2, 18]))
+    """
+
+    def __init__(
+        self, wavelet: WaveletLike = "db2", mode: str = "symmetric", dims: int = 1, *, learnable: bool = True,
+        device: torch.device | str | None = None, dtype: torch.dtype | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(wavelet, dims, learnable, device, dtype)
+        self.mode = check_mode(mode)
+
+    def forward(self, coeffs: Coefficients | Sequence[Any], shape: Sequence[int] | None = None) -> Tensor:
+        """Return the signal, of the given lengths or of those that the coefficients bring along."""
+        values, sizes = read_coefficients(coeffs, shape)
+        bank = self.bank(first_tensor(values))
+        if self.dims == 1:
+            return functional.waverec(values, bank, self.mode, n=None if sizes is None else sizes[0])
+        transform = functional.waverec2 if self.dims == 2 else functional.waverecn
+        return transform(values, bank, self.mode, self._axes, shape=sizes)
+
+    def extra_repr(self) -> str:
+        return f"mode={self.mode!r}, {super().extra_repr()}"
+
+
+def read_coefficients(coeffs: Any, shape: Any) -> tuple[Sequence[Any], Sequence[int] | None]:
+    """Return the list and the lengths, from `Coefficients` or from the two."""
+    if isinstance(coeffs, Coefficients):
+        return coeffs.coeffs, coeffs.shape if shape is None else shape
+    if not isinstance(coeffs, (list, tuple)):
+        raise TypeError(f"`coeffs` must be `Coefficients` or a list, got {type(coeffs).__name__}")
+    return coeffs, shape
+
+
+def first_tensor(coeffs: Sequence[Any]) -> Tensor:
+    for entry in coeffs:
+        bands = entry.values() if isinstance(entry, Mapping) else entry if isinstance(entry, (list, tuple)) else [entry]
+        for band in bands:
+            if isinstance(band, Tensor):
+                return band
+    raise ValueError(f"`coeffs` must hold at least one tensor, got {shown(coeffs)}")
