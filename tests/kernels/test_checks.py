@@ -138,6 +138,7 @@ def test_needs(serving):
     ],
 )
 def test_transforms(serving, n, level, mode, taps, message):
+    mode = "periodization" if serving == "triton" and mode == "zero" else mode  # the only one of Triton's
     x, lo, hi = torch.zeros(2, n), torch.zeros(taps[0]), torch.zeros(taps[1])
     with pytest.raises(ValueError, match=message):
         OPS.wavedec(x, lo, hi, mode, level)
