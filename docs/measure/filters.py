@@ -65,7 +65,7 @@ def cost() -> None:
 def train(filter: lw.WaveletFilter, weight: float, seed: int, images: torch.Tensor, labels: torch.Tensor) -> nn.Module:
     """784 -> 784 -> 10, Adam, `cross entropy + weight * wavelet_regularizer`."""
     torch.manual_seed(seed)
-    model = nn.Sequential(lw.WaveletLinear(784, 784, wavelet=filter), nn.ReLU(), nn.Linear(784, 10))
+    model = nn.Sequential(lw.WaveletLinear(784, 784, wavelet=filter, lr_multiplier=1.0), nn.ReLU(), nn.Linear(784, 10))
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
     for _ in range(EPOCHS):
         for index in torch.randperm(len(labels)).split(BATCH):

@@ -27,8 +27,8 @@ def bank(name: str) -> lw.FilterBank:
 
 def singular_values(n: int, wavelet: str, level: int, mode: str, seed: int) -> tuple[int, torch.Tensor]:
     """Return the number of wavelet coefficients and the singular values of `W^-1 P W`."""
-    torch.manual_seed(seed)
-    layer = lw.WaveletLinear(n, n, bias=False, wavelet=bank(wavelet), level=level, mode=mode, dtype=torch.float64)
+    options = {"level": level, "mode": mode, "seed": seed, "lr_multiplier": 1.0, "dtype": torch.float64}
+    layer = lw.WaveletLinear(n, n, bias=False, wavelet=bank(wavelet), **options)
     with torch.no_grad():
         layer.diag_out.fill_(1)
         values = torch.linalg.svdvals(layer.to_dense())

@@ -24,7 +24,7 @@ STARTS = [
 
 
 def wavelet_layer(start, taps, level):
-    return lw.WaveletLinear(N, N, wavelet=lw.LearnableWaveletFilter(start, taps=taps), level=level)
+    return lw.WaveletLinear(N, N, wavelet=lw.LearnableWaveletFilter(start, taps=taps), level=level, lr_multiplier=1.0)
 
 
 def error():
