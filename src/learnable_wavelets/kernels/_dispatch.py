@@ -7,7 +7,7 @@ eager call goes to the kernel itself; compilers, tracers, modes and tensor subcl
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from functools import lru_cache, partial
 
 import torch
 from torch import Tensor
@@ -31,7 +31,8 @@ def fwht(x: Tensor, scale: float) -> Tensor:
         return reference.fwht(x, scale)
     if not is_plain_eager((x,)):
         return call_operator("fwht", x, scale)
-    y: Tensor = EAGER["fwht"](x, scale, backend) if torch.is_grad_enabled() else checked_fwht(backend, x, scale)
+    recorded = torch.is_grad_enabled() and x.requires_grad
+    y: Tensor = EAGER["fwht"](x, scale, backend) if recorded else checked_fwht(backend, x, scale)
     return y
 
 
@@ -43,12 +44,12 @@ def wavedec(x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int) -> list[Te
         return reference.decompose(x, lo, hi, mode, level)
     if not is_plain_eager((x, lo, hi)):
         packed = call_operator("wavedec", x, lo, hi, mode, level)
-    else:
-        data, low, high, _ = check_transform(x, lo, hi, mode, level)
-        compute = partial(backend.wavedec, data, low, high, mode, level)
-        grad = torch.is_grad_enabled()
-        packed = EAGER["wavedec"](x, lo, hi, (mode, level), backend, compute) if grad else compute()
-    return list(torch.split(packed, list(reference.coeff_lengths(n, taps, mode, level)), dim=-1))
+        return list(torch.split(packed, list(reference.coeff_lengths(n, taps, mode, level)), dim=-1))
+    data, low, high, _ = check_transform(x, lo, hi, mode, level)
+    compute = partial(backend.wavedec, data, low, high, mode, level)
+    recorded = torch.is_grad_enabled() and (x.requires_grad or lo.requires_grad or hi.requires_grad)
+    packed = EAGER["wavedec"](x, lo, hi, (mode, level), backend, compute) if recorded else compute()
+    return list(torch.split(packed, _coeff_lengths(n, taps, mode, level), dim=-1))
 
 
 def waverec(coeffs: Sequence[Tensor | None], lo: Tensor, hi: Tensor, mode: str) -> Tensor:
@@ -69,8 +70,8 @@ def waverec(coeffs: Sequence[Tensor | None], lo: Tensor, hi: Tensor, mode: str) 
         return call_operator("waverec", packed, lo, hi, n, mode, level)
     data, low, high, _ = check_transform(packed, lo, hi, mode, level, n)
     compute = partial(backend.waverec, data, low, high, n, mode, level)
-    grad = torch.is_grad_enabled()
-    y: Tensor = EAGER["waverec"](packed, lo, hi, (n, mode, level), backend, compute) if grad else compute()
+    recorded = torch.is_grad_enabled() and (packed.requires_grad or lo.requires_grad or hi.requires_grad)
+    y: Tensor = EAGER["waverec"](packed, lo, hi, (n, mode, level), backend, compute) if recorded else compute()
     return y
 
 
@@ -90,6 +91,11 @@ def sandwich(x: Tensor, operands: Sandwich) -> Tensor:
         return compute()
     y: Tensor = EAGER["sandwich"](*tensors, operands.constants(), backend, compute)
     return y
+
+
+@lru_cache(maxsize=256)
+def _coeff_lengths(n: int, taps: int, mode: str, level: int) -> list[int]:
+    return list(reference.coeff_lengths(n, taps, mode, level))
 
 
 def choose(x: Tensor, mode: str, fits: bool = True) -> Backend:
