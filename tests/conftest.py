@@ -18,6 +18,19 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 torch.set_warn_always(True)
 
 
+# Many short tests that take long together: `-m "not slow"` leaves them out, and runs in about a minute.
+SLOW = {
+    "experiments/test_cli.py", "experiments/test_networks.py", "experiments/test_trainer.py", "filters/test_exactness.py",
+    "functional/test_dtypes.py", "functional/test_gradients.py",
+}  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if any(item.path.as_posix().endswith(f"tests/{name}") for name in SLOW):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(autouse=True)
 def seed() -> None:
     torch.manual_seed(0)
