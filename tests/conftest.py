@@ -20,8 +20,8 @@ torch.set_warn_always(True)
 
 # Many short tests that take long together: `-m "not slow"` leaves them out, and runs in about a minute.
 SLOW = {
-    "experiments/test_cli.py", "experiments/test_networks.py", "experiments/test_trainer.py", "filters/test_exactness.py",
-    "functional/test_dtypes.py", "functional/test_gradients.py",
+    "experiments/test_cli.py", "experiments/test_networks.py", "experiments/test_trainer.py",
+    "filters/test_exactness.py", "functional/test_dtypes.py", "functional/test_gradients.py",
 }  # fmt: skip
 
 
