@@ -229,6 +229,7 @@ bands = {"aa": torch.ones(3, 4), "dd": torch.ones(3, 4)}
         (lambda: wavedecn(x, "haar", axes=(1, -1)), ValueError, r"`axes` must be different axes, got \(-1, -1\)"),
         (lambda: wavedecn(x, "haar", level=-1), ValueError, "`level` must be between 0 and "),
         (lambda: dwt2(x, "haar", axes=(0,)), ValueError, r"`axes` must be 2 axes, got \(0,\)"),
+        (lambda: dwt2(x, "haar", axes=1), TypeError, "`axes` must be a sequence of 2 axes, got 1"),
         (lambda: idwt2(x, "haar"), TypeError, r"`coeffs` must be a tuple \(cA, \(cH, cV, cD\)\), got Tensor"),
         (lambda: idwt2((x, x), "haar"), TypeError, r"`coeffs\[1\]` must be a tuple \(cH, cV, cD\), got Tensor"),
         (lambda: idwt2((x, (x, x, x)), "haar", axes=(0, 1, 1)), ValueError, "`axes` must be 2 axes"),

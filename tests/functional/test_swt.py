@@ -110,6 +110,19 @@ def test_energy_is_kept_with_norm_and_trim_approx():
     assert_same(energy, x.square().sum())
 
 
+def test_norm_warns_for_a_known_wavelet_that_is_not_orthogonal():
+    for transform in (swt, swt2, swtn):
+        with pytest.warns(UserWarning, match="`norm` keeps the energy of orthogonal wavelets only, got 'bior2.2'"):
+            transform(signal(4, 4), "bior2.2", 1, norm=True)
+        transform(signal(4, 4), "db2", 1, norm=True)
+        transform(signal(4, 4), random_bank(4), 1, norm=True)
+
+
+def test_level_zero_is_no_band_in_several_dimensions_as_in_pywt():
+    assert swtn(signal(4, 4), "haar", 0) == pywt.swtn(signal(4, 4).numpy(), "haar", 0) == []
+    assert_same(swt2(signal(4, 4), "haar", 0, trim_approx=True)[0], signal(4, 4))
+
+
 def test_commutes_with_shifts():
     x = signal(32)
     for a, b in zip(swt(x.roll(5), "db2", 3, trim_approx=True), swt(x, "db2", 3, trim_approx=True), strict=True):

@@ -48,6 +48,8 @@ def read_plan(
 
 def read_axes(data: Tensor, axes: Axes, name: str, count: int | None, repeats: bool) -> tuple[int, ...]:
     dims = data.dim()
+    if count == 2 and not isinstance(axes, Iterable):
+        raise TypeError(f"`axes` must be a sequence of 2 axes, got {shown(axes)}")
     given: Iterable[Any] = range(-dims, 0) if axes is None else axes if isinstance(axes, Iterable) else (axes,)
     places = [check_int(f"axes[{i}]", axis) for i, axis in enumerate(given)]
     if not places or not all(-dims <= place < dims for place in places):

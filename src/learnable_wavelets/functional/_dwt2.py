@@ -8,10 +8,10 @@ from typing import Any
 from torch import Tensor
 
 from .._checks import check_signal
-from ._axes import ModesLike, WaveletsLike, read_plan, sizes_along
+from ._axes import ModesLike, WaveletsLike, read_axes, read_plan, sizes_along
 from ._dwtn import check_levels, idwtn, recompose
 from ._levels import read_level
-from ._separable import decompose_axes, decompose_levels, widen
+from ._separable import check_bands, decompose_axes, decompose_levels, widen
 
 Triple = tuple[Tensor, Tensor, Tensor]
 DETAILS = ("da", "ad", "dd")
@@ -83,7 +83,9 @@ def idwt2(
     if not isinstance(coeffs, (list, tuple)) or len(coeffs) != 2:
         raise TypeError(f"`coeffs` must be a tuple (cA, (cH, cV, cD)), got {type(coeffs).__name__}")
     bands = {"aa": coeffs[0], **as_dict(coeffs[1], "coeffs[1]")}
-    return idwtn(bands, wavelet, mode, check_two(axes), shape=shape)
+    like = check_bands((f"coeffs[{key!r}]", band) for key, band in bands.items())
+    read_axes(like, axes, "coeffs", count=2, repeats=True)
+    return idwtn(bands, wavelet, mode, axes, shape=shape)
 
 
 def wavedec2(
@@ -159,9 +161,3 @@ def as_dict(triple: Any, name: str) -> dict[str, Tensor | None]:
     if not isinstance(triple, (list, tuple)) or len(triple) != len(DETAILS):
         raise TypeError(f"`{name}` must be a tuple (cH, cV, cD), got {type(triple).__name__}")
     return dict(zip(DETAILS, triple, strict=True))
-
-
-def check_two(axes: Any) -> Sequence[int]:
-    if not isinstance(axes, (list, tuple)) or len(axes) != 2:
-        raise ValueError(f"`axes` must be 2 axes, got {axes}")
-    return axes

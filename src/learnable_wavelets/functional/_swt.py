@@ -12,7 +12,7 @@ from ._axes import WaveletsLike, read_plan
 from ._bank import WaveletLike
 from ._dwt2 import DETAILS, as_dict
 from ._separable import check_bands
-from ._swtn import decompose_undecimated, iswtn, reconstruct_undecimated
+from ._swtn import decompose_undecimated, iswtn, reconstruct_undecimated, warn_of_energy
 from ._undecimated import MODE
 
 
@@ -46,6 +46,9 @@ def swt(
         TypeError: `data` is not a real floating-point tensor; a flag is not a bool.
         ValueError: `level` below 1, or not given for an odd length; a negative `start_level`, and as for `dwt`.
 
+    Warns:
+        UserWarning: `norm` with a named wavelet that is not orthogonal.
+
     Examples:
         >>> import torch, learnable_wavelets as lw
         >>> coeffs = lw.functional.swt(torch.randn(2, 50), "db2", level=3, trim_approx=True)
@@ -57,6 +60,7 @@ def swt(
         applications*, 1995.
     """
     plan = read_plan(check_signal(data), wavelet, MODE, axis)
+    warn_of_energy(wavelet, norm)
     levels = decompose_undecimated(data, plan, level, start_level, trim_approx, norm)
     if trim_approx:
         return [levels[0], *[bands["d"] for bands in levels[1:]]]
@@ -138,7 +142,8 @@ def swt2(
         (torch.Size([3, 20, 32]), torch.Size([3, 20, 32]))
     """
     plan = read_plan(check_signal(data), wavelet, MODE, axes, count=2)
-    levels = decompose_undecimated(data, plan, level, start_level, trim_approx, norm)
+    warn_of_energy(wavelet, norm)
+    levels = decompose_undecimated(data, plan, level, start_level, trim_approx, norm, least=0)
     details = [tuple(bands[key] for key in DETAILS) for bands in levels[int(trim_approx) :]]
     if trim_approx:
         return [levels[0], *details]

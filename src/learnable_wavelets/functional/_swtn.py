@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pywt
 import torch
 from torch import Tensor
 
@@ -45,7 +47,10 @@ def swtn(
 
     Raises:
         TypeError: `data` is not a real floating-point tensor; a flag is not a bool.
-        ValueError: `level` below 1, or not given where a length is odd; a negative `start_level`, and as for `dwtn`.
+        ValueError: a negative `level`, or none where a length is odd; a negative `start_level`, and as for `dwtn`.
+
+    Warns:
+        UserWarning: `norm` with a named wavelet that is not orthogonal.
 
     Examples:
         >>> import torch, learnable_wavelets as lw
@@ -58,7 +63,18 @@ def swtn(
         applications*, 1995.
     """
     plan = read_plan(check_signal(data), wavelet, MODE, axes)
-    return decompose_undecimated(data, plan, level, start_level, trim_approx, norm)
+    warn_of_energy(wavelet, norm)
+    return decompose_undecimated(data, plan, level, start_level, trim_approx, norm, least=0)
+
+
+def warn_of_energy(wavelet: Any, norm: bool) -> None:
+    """Warn as PyWavelets does if `norm` is asked for with a wavelet that is known not to be orthogonal."""
+    if not norm or torch.compiler.is_compiling():
+        return
+    for one in wavelet if isinstance(wavelet, (list, tuple)) else [wavelet]:
+        known = pywt.Wavelet(one) if isinstance(one, str) else one
+        if isinstance(known, pywt.Wavelet) and not known.orthogonal:
+            warnings.warn(f"`norm` keeps the energy of orthogonal wavelets only, got {known.name!r}", stacklevel=3)
 
 
 def iswtn(
@@ -105,8 +121,9 @@ def iswtn(
 
 
 def decompose_undecimated(
-    data: Tensor, plan: Plan, level: int | None, start_level: int, trim_approx: bool, norm: bool
-) -> list[Any]:
+    data: Tensor, plan: Plan, level: int | None, start_level: int, trim_approx: bool, norm: bool,
+    least: int = 1,
+) -> list[Any]:  # fmt: skip
     """Return what `swtn` returns, after the checks of the other arguments."""
     check_flag("trim_approx", trim_approx)
     if check_flag("norm", norm):
@@ -115,8 +132,8 @@ def decompose_undecimated(
     if first < 0:
         raise ValueError(f"`start_level` must be at least 0, got {first}")
     depth = _read_depth(level, sizes_along(data, plan)) if level is None else check_int("level", level)
-    if not 1 <= depth <= 48 - first:
-        raise ValueError(f"`level` must be at least 1 and at most {48 - first}, got {depth}")
+    if not least <= depth <= 48 - first:
+        raise ValueError(f"`level` must be at least {least} and at most {48 - first}, got {depth}")
     x, levels, deepest = _pad(widen(data), plan, 1 << (first + depth)), [], "a" * len(plan)
     for j in range(first, first + depth):
         bands = {"": x}
