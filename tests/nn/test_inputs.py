@@ -73,10 +73,30 @@ def test_nested_is_computed_row_by_row(name, layout):
         assert_same(found, leaf.grad, 1e-4)
 
 
+@pytest.mark.parametrize("layout", [torch.jagged, torch.strided])
+@pytest.mark.parametrize("name", LAYERS)
+def test_hooks_see_one_call_of_a_nested_input(name, layout):
+    layer, calls = LAYERS[name](16, 24), []
+    layer.register_forward_hook(lambda module, inputs, y: calls.append((inputs[0].is_nested, y.is_nested)))
+    layer(torch.nested.nested_tensor([torch.ones(3, 16), torch.ones(5, 16)], layout=layout))
+    assert calls == [(True, True)]
+
+
+@pytest.mark.parametrize("layout", [torch.jagged, torch.strided])
+@pytest.mark.parametrize("name", LAYERS)
+def test_nested_with_an_empty_part(name, layout):
+    layer = LAYERS[name](16, 24)
+    parts = [torch.randn(3, 16), torch.randn(0, 16)]
+    y = layer(torch.nested.nested_tensor(parts, layout=layout)).unbind()
+    assert [tuple(found.shape) for found in y] == [(3, 24), (0, 24)]
+    assert_same(y[0].detach(), layer(parts[0]).detach(), 1e-5)
+
+
+@pytest.mark.parametrize("width", [15, 0])
 @pytest.mark.parametrize("kind", ["WaveletLinear", "Fastfood"])
-def test_nested_of_another_width(kind):
+def test_nested_of_another_width(kind, width):
     for layout in (torch.jagged, torch.strided):
-        given = torch.nested.nested_tensor([torch.ones(3, 15), torch.ones(5, 15)], layout=layout)
+        given = torch.nested.nested_tensor([torch.ones(3, width), torch.ones(5, width)], layout=layout)
         with pytest.raises(ValueError, match="`input` must have a last dimension of 16, got shape"):
             TAKERS[kind](16, 16)(given)
     ragged = torch.nested.nested_tensor([torch.ones(16), torch.ones(5)], layout=torch.jagged)

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -87,6 +88,8 @@ def test_dropout(kind, value):
         ([3], ValueError, "`gates` must be some of {known}; got 3"),
         ("update", TypeError, "`gates` must be a collection of some of {known}; got 'update'"),
         (3, TypeError, "`gates` must be a collection of some of {known}; got 3"),
+        (np.array(3), TypeError, r"`gates` must be a collection of some of {known}; got array\(3\)"),
+        ([np.ones(2)], ValueError, r"`gates` must be some of {known}; got array\(.1., 1..\)"),
     ],
 )
 def test_gates(kind, gates, error, message):
@@ -106,6 +109,7 @@ def test_gates(kind, gates, error, message):
         ),
         (None, "`recurrent_layer` must be a class .*, got NoneType"),
         (torch.nn.Linear(4, 4), "`recurrent_layer` must be a class .*, got Linear"),
+        (int, "`recurrent_layer` must be a class .*, got int"),
         (lambda *size, **keywords: size, NOT_A_MODULE),
     ],
 )

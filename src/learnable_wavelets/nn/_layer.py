@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -140,7 +141,7 @@ class SandwichLayer(nn.Module, ABC):
         diag_in, diag_mid, diag_out, bias = self._read()
         out_dtype = check_input(input, diag_out)
         if input.is_nested:
-            return apply_to_rows(self, input)
+            return apply_to_rows(partial(SandwichLayer.forward, self), input)  # hooks see one call
         if input.dim() == 0 or input.shape[-1] != self.in_features:
             raise ValueError(
                 f"`input` must have a last dimension of {self.in_features}, got shape {tuple(input.shape)}"

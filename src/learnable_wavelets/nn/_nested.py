@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 
 import torch
 from torch import Tensor
@@ -22,10 +23,12 @@ def apply_to_rows(function: Callable[[Tensor], Tensor], input: Tensor) -> Tensor
         offsets = input.offsets()  # type: ignore[attr-defined]
         return torch.nested.nested_tensor_from_jagged(values, offsets, lengths, jagged_dim=ragged)
     parts = input.unbind()
-    if not parts or len({part.shape[-1:] for part in parts}) > 1 or parts[0].dim() == 0:
+    if not parts or parts[0].dim() == 0 or len({part.shape[-1] for part in parts}) > 1:
         shapes = [tuple(part.shape) for part in parts]
         raise ValueError(f"`input` must have one last dimension in all of its parts, got nested shapes {shapes}")
-    rows = function(torch.cat([part.reshape(-1, part.shape[-1]) for part in parts]))
-    pieces = torch.split(rows, [part.numel() // part.shape[-1] for part in parts])
-    shaped = [piece.reshape(*part.shape[:-1], -1) for piece, part in zip(pieces, parts, strict=True)]
+    counts = [prod(part.shape[:-1]) for part in parts]
+    flat = [part.reshape(count, part.shape[-1]) for part, count in zip(parts, counts, strict=True)]
+    rows = function(torch.cat(flat))
+    pieces = torch.split(rows, counts)
+    shaped = [piece.reshape(*part.shape[:-1], rows.shape[-1]) for piece, part in zip(pieces, parts, strict=True)]
     return torch.nested.as_nested_tensor(shaped)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from .._checks import check_dtype, check_flag, check_input, check_size
+from .._checks import check_dtype, check_flag, check_input, check_size, shown
 from ._fuse import SequenceContext, fuse
 
 LayerFactory = Callable[..., nn.Module]
@@ -41,9 +41,11 @@ class Gated(nn.Module, ABC):
         self.hidden_size = check_size("hidden_size", hidden_size)
         self.bias = check_flag("bias", bias)
         self.gates = check_gates(gates, self.GATES)
-        if not callable(recurrent_layer) or isinstance(recurrent_layer, nn.Module):
+        kind = recurrent_layer if isinstance(recurrent_layer, type) else type(recurrent_layer)
+        makes = issubclass(kind, nn.Module) if kind is recurrent_layer else callable(recurrent_layer)
+        if not makes or isinstance(recurrent_layer, nn.Module):
             kinds = "a class such as WaveletLinear or a function that makes a layer"
-            raise TypeError(f"`recurrent_layer` must be {kinds}, got {type(recurrent_layer).__name__}")
+            raise TypeError(f"`recurrent_layer` must be {kinds}, got {kind.__name__}")
         self._recurrent_bias = recurrent_bias
         self._dense = tuple(gate for gate in self.GATES if gate not in self.gates)
 
@@ -209,10 +211,13 @@ def check_gates(gates: Iterable[str] | None, known: tuple[str, ...]) -> tuple[st
     """Return the gates of `known` that are in `gates`, in the order of `known`; all of them for `None`."""
     if gates is None:
         return known
-    if isinstance(gates, str) or not isinstance(gates, Iterable):
-        raise TypeError(f"`gates` must be a collection of some of {', '.join(known)}; got {gates!r}")
-    given = list(gates)
+    try:
+        given = None if isinstance(gates, str) else list(gates)
+    except TypeError:  # no iterable, or one that refuses: an array without a dimension
+        given = None
+    if given is None:
+        raise TypeError(f"`gates` must be a collection of some of {', '.join(known)}; got {shown(gates)}")
     for gate in given:
-        if gate not in known:
-            raise ValueError(f"`gates` must be some of {', '.join(known)}; got {gate!r}")
+        if not isinstance(gate, str) or gate not in known:
+            raise ValueError(f"`gates` must be some of {', '.join(known)}; got {shown(gate)}")
     return tuple(gate for gate in known if gate in given)
