@@ -21,7 +21,7 @@ OTHERS = [name for name in available_backends() if name != "triton"]
 def in_thread(function):
     """Result of `function` in another thread."""
     found = []
-    thread = threading.Thread(target=lambda: found.append(function()))
+    thread = threading.Thread(target=lambda: found.append(function()), daemon=True)
     thread.start()
     thread.join()
     return found[0]
@@ -38,7 +38,7 @@ def test_a_thread_has_its_own():
             entered.set()
             leave.wait()
 
-    thread = threading.Thread(target=hold)
+    thread = threading.Thread(target=hold, daemon=True)
     thread.start()
     entered.wait()
     assert forced_backend() is None
@@ -141,7 +141,7 @@ def test_a_permutation_rewritten_during_backward(mode):
             return str(error)
         return "served"
 
-    thread = threading.Thread(target=rewrite)
+    thread = threading.Thread(target=rewrite, daemon=True)
     thread.start()
     try:
         outcomes = {step() for _ in range(300)}
