@@ -56,14 +56,14 @@ class Permutation:
     def prepare(self, device: torch.device) -> None:
         """Make the tensor for `device` ahead of a first call that may be compiled or captured."""
         plain = not torch._C._len_torch_dispatch_stack() and not torch._C._are_functorch_transforms_active()
-        if device not in self.tensors and device.type != "meta" and plain and not torch.compiler.is_compiling():
+        if device not in self.tensors and device.type != "meta" and plain and not torch.compiler.is_dynamo_compiling():
             with torch.inference_mode(False):
                 self.tensors[device] = torch.from_numpy(self.array).to(device)
 
     def on(self, device: torch.device) -> Tensor:
         """Return the index tensor on `device`; read it, never write it."""
         found = self.tensors.get(device)
-        if torch.compiler.is_compiling():
+        if torch.compiler.is_dynamo_compiling():
             return self.tensors[_CPU].to(device) if found is None else found
         if found is None:
             self.prepare(device)
@@ -85,7 +85,7 @@ _SHARED: weakref.WeakValueDictionary[tuple[Any, ...], Permutation] = weakref.Wea
 
 def shared_permutation(seed: int | None, blocks: int, n: int) -> Permutation:
     """Return the one object of these numbers; its memory goes with the last layer that holds it."""
-    if torch.compiler.is_compiling():
+    if torch.compiler.is_dynamo_compiling():
         torch._dynamo.graph_break()  # the decorators that keep a function from dynamo import it: a second
     found = _SHARED.get((seed, blocks, n))
     if found is None:
