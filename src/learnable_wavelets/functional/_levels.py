@@ -23,12 +23,17 @@ def deepest_level(n: int, taps: int) -> int:
 
 def read_level(level: int | None, axes: Sequence[tuple[int, int]], stacklevel: int = 3) -> int:
     """Return the number of levels for axes of n samples with filters of so many taps; warn as PyWavelets does."""
-    n, taps = min(axes, key=lambda axis: useful_level(*axis))
+    n, taps = axes[0]
+    deepest = deepest_level(n, taps)
+    for axis in axes[1:]:
+        deepest = max(deepest, deepest_level(*axis))
+        if useful_level(*axis) < useful_level(n, taps):
+            n, taps = axis
     useful = useful_level(n, taps)
     if level is None:
         return useful
-    deepest = max(deepest_level(*axis) for axis in axes)
-    level = check_level(level, deepest, " and ".join(f"{n} samples and {taps} taps" for n, taps in dict.fromkeys(axes)))
+    different = axes if len(axes) == 1 else list(dict.fromkeys(axes))
+    level = check_level(level, deepest, " and ".join([f"{size} samples and {length} taps" for size, length in different]))
     if level > useful and not torch.compiler.is_compiling():  # a warning would break the graph
         allowed = f"the {useful} that {n} samples and {taps} taps allow without boundary effects in every coefficient"
         warnings.warn(f"`level` {level} is above {allowed}", stacklevel=stacklevel)
