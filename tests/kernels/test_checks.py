@@ -58,6 +58,11 @@ ENTRIES = [
     ({"permutation": lambda p: p + 1}, "`permutation` must hold each of 0..m-1 once in every block"),
     ({"permutation": lambda p: p - 1}, "`permutation` must hold each of 0..m-1 once in every block"),
     ({"permutation": lambda p: p.clamp(max=14)}, "`permutation` must hold each of 0..m-1 once"),  # one comes twice
+    # two 1, two 2 and two 6 in place of 0, 4 and 5: with the sum and the sum of squares of a permutation
+    (
+        {"permutation": lambda p: p + torch.tensor([1, 0, 0, 0, -2, 1])[p.clamp(max=6) % 6] * (p < 6)},
+        "`permutation` must hold each of 0..m-1 once in every block",
+    ),
     ({"permutation": lambda p: p + 2**62}, "`permutation` must hold each of 0..m-1 once in every block"),
 ]
 FLAT = [  # users name modes and layouts by no door

@@ -3,10 +3,12 @@
 import pytest
 import torch
 
-from learnable_wavelets.kernels import cpu, reference
+from learnable_wavelets import WaveletLinear
+from learnable_wavelets.kernels import cpu, reference, use_backend
 from learnable_wavelets.kernels._sandwich import sources
 from learnable_wavelets.kernels.cpu import _cpu
 
+from ..banks import assert_same
 from . import cases
 from .cases import LAYOUTS, SCALES, exact_sandwich, gradients, leaf, sandwich_case, unrelated_bank
 
@@ -157,3 +159,15 @@ def test_the_extension_itself_refuses_what_would_leave_its_memory():
         _cpu.fwht(1, 2)
     with pytest.raises(ValueError, match="isas"):
         _cpu.isa("no such instruction set")
+
+
+@pytest.mark.parametrize("wide", [True, False])
+def test_more_than_a_million_blocks(wide):
+    """One feature from many, or many from one: each block is two wide."""
+    features = 3 << 19
+    made = WaveletLinear(1, features) if wide else WaveletLinear(features, 1)
+    x = torch.randn(2, made.in_features)
+    with use_backend("cpu"):
+        found = made(x).detach()
+    with use_backend("reference"):
+        assert_same(found, made(x).detach(), 1e-4)

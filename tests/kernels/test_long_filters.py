@@ -52,7 +52,7 @@ def errors(x, grad, record):
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
 def test_values_and_gradients(isa, layout, dtype):
     for n, level in WIDTHS.items():
-        for taps, rows in ((LONG, 3), (64, 17), (256, 35)):
+        for taps, rows in ((LONG, 51), (64, 33), (256, 4), (1000, 3)):
             record = operands(LAYOUTS[layout](n), level, taps, dtype)
             x = torch.randn(rows, record.layout.in_features, dtype=dtype)
             grad = torch.randn(rows, record.layout.out_features, dtype=dtype)
@@ -78,7 +78,7 @@ def test_each_gradient_alone():
     from learnable_wavelets.kernels import cpu
 
     record = operands(LAYOUTS["wide"](24), 1, 48, torch.float64)
-    x, grad = torch.randn(19, 23).double(), torch.randn(19, record.layout.out_features).double()
+    x, grad = torch.randn(35, 23).double(), torch.randn(35, record.layout.out_features).double()
     every = cpu.sandwich_backward(grad, x, record, [True] * 9)
     for place in range(9):
         alone = cpu.sandwich_backward(grad, x, record, [p == place for p in range(9)])
@@ -99,14 +99,28 @@ def test_results_do_not_depend_on_the_number_of_threads(two_threads):
 
 
 def test_a_layer_trains_the_same_with_few_rows():
-    """One or two rows take the taps one by one."""
-    filter = LearnableWaveletFilter("haar", taps=64, dtype=torch.float64)
+    """Few rows take the taps one by one."""
+    filter = LearnableWaveletFilter("haar", taps=256, dtype=torch.float64)
     layer = WaveletLinear(64, 64, wavelet=filter, level=1, dtype=torch.float64)
     x = torch.randn(5, 64, dtype=torch.float64)
     together = torch.autograd.grad(layer(x).square().sum(), layer.parameters())
     alone = [torch.autograd.grad(layer(row[None]).square().sum(), layer.parameters()) for row in x]
     for g, parts in zip(together, zip(*alone, strict=True), strict=True):
         assert torch.allclose(g, sum(parts), atol=1e-10)
+
+
+@pytest.mark.parametrize(("taps", "rows"), [(LONG, 50), (64, 20), (128, 7), (256, 3)])
+def test_an_fft_only_where_the_rows_pay_for_its_tables(taps, rows):
+    """Its mark is a NaN that reaches the whole row; one by one it reaches some taps."""
+    from learnable_wavelets.kernels.cpu import _cpu
+
+    if _cpu.isa() == "plain":
+        pytest.skip("plain C has no FFT")
+    layer = WaveletLinear(1024, 1024, wavelet=LearnableWaveletFilter("haar", taps=taps), level=1, seed=None)
+    for count, local in ((rows - 1, True), (rows, False)):
+        x = torch.ones(count, 1024)
+        x[:, 0] = torch.nan
+        assert bool(layer(x)[0].isfinite().any()) == local
 
 
 def test_plain_transforms_stay_local():

@@ -161,10 +161,10 @@ static PyObject *lw_sandwich_call(const char *name, PyObject *const *args, Py_ss
     if (PyErr_Occurred()) return NULL;
 
     int real = kernels == lw_isa_current()->f64 ? 8 : 4, width = job.bf16 ? 2 : real;
-    if (!ok || mode < LW_HADAMARD || mode > LW_ANTIREFLECT || job.k < 1 || job.n < 1 || job.n > LW_LIMIT ||
-        job.k > LW_LIMIT / job.n || job.k > 1 << 20 || job.in < 1 || job.out < 1 || level < 0 || level > LW_MAX_LEVEL || taps < 0 ||
-        taps > 1 << 20 || !lw_plan_init(&job.w, (int)mode, job.n, (int)level, (int)taps) ||
-        !lw_rows_fit(job.rows, job.k * lw_max(job.n, job.w.m)))
+    if (!ok || mode < LW_HADAMARD || mode > LW_ANTIREFLECT || job.k < 1 || job.in < 1 || job.out < 1 || level < 0 ||
+        level > LW_MAX_LEVEL || taps < 0 || taps > 1 << 20 ||
+        !lw_plan_init(&job.w, (int)mode, job.n, (int)level, (int)taps) ||
+        job.k > LW_LIMIT / lw_max(job.n, job.w.m) || !lw_rows_fit(job.rows, job.k * lw_max(job.n, job.w.m)))
         return lw_refuse("sandwich: sizes, level, taps or mode do not fit together");
     if (job.in > (job.chunked ? job.k * job.n : job.n) || job.out > (job.chunked ? job.n : job.k * job.n))
         return lw_refuse("sandwich: more inputs or outputs than the blocks have");
