@@ -23,13 +23,14 @@ def deepest_level(n: int, taps: int) -> int:
 
 def read_level(level: int | None, axes: Sequence[tuple[int, int]], stacklevel: int = 3) -> int:
     """Return the number of levels for axes of n samples with filters of so many taps; warn as PyWavelets does."""
-    n, taps = min(axes, key=lambda axis: useful_level(*axis))
-    useful = useful_level(n, taps)
+    limits = [useful_level(*axis) for axis in axes]
+    useful = min(limits)
     if level is None:
         return useful
-    deepest = max(deepest_level(*axis) for axis in axes)
+    deepest = max([deepest_level(*axis) for axis in axes])
     level = check_level(level, deepest, " and ".join(f"{n} samples and {taps} taps" for n, taps in dict.fromkeys(axes)))
     if level > useful and not torch.compiler.is_compiling():  # a warning would break the graph
+        n, taps = axes[limits.index(useful)]
         allowed = f"the {useful} that {n} samples and {taps} taps allow without boundary effects in every coefficient"
         warnings.warn(f"`level` {level} is above {allowed}", stacklevel=stacklevel)
     return level
