@@ -30,7 +30,7 @@ db2 = FilterBank.from_wavelet("db2", dtype=torch.float64)
 uneven = bank._replace(dec_hi=torch.ones(6))
 odd = FilterBank(*(torch.ones(3) for _ in range(4)))
 empty = FilterBank(*(torch.ones(0) for _ in range(4)))
-flat = FilterBank(*(torch.ones(2, 2) for _ in range(4)))
+nested = FilterBank(*(torch.ones(1, 2, 2) for _ in range(4)))
 
 WAVELETS = {
     "unknown": ("db99", ValueError, r"`wavelet` must be in `pywt.wavelist\(.*\)`, got 'db99'; the nearest .* db9"),
@@ -60,7 +60,7 @@ WAVELETS = {
     "uneven": (uneven, ValueError, r"`wavelet` must have four 1-D filters of one even length, got .*\(4,\), \(6,\)"),
     "odd": (odd, ValueError, r"`wavelet` must have four 1-D filters of one even length, got .*\(3,\)"),
     "empty": (empty, ValueError, r"`wavelet` must have four 1-D filters of one even length, got .*\(0,\)"),
-    "two-dimensional": (flat, ValueError, r"`wavelet` must have four 1-D filters of one even length, got .*\(2, 2\)"),
+    "three-dimensional": (nested, ValueError, r"`wavelet` must have four 1-D filters of .* got .*\(1, 2, 2\)"),
     "two devices": (
         bank._replace(dec_hi=bank.dec_hi.to("meta")), ValueError,
         r"`wavelet` must have its four filters on one device, got \['cpu', 'meta', 'cpu', 'cpu'\]",

@@ -106,6 +106,7 @@ def test_a_learnable_filter_gets_a_gradient():
 
 
 @pytest.mark.filterwarnings("ignore:There is a performance drop")  # of unfold's gradient under vmap
+@pytest.mark.slow
 def test_vmap_and_compile():
     def back(cA, cD):
         return adjoint(lambda x: dwt(x, "db2", "reflect"), torch.zeros(9, dtype=torch.float64))((cA, cD))

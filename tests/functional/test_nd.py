@@ -211,6 +211,18 @@ def test_compile_whole_graph():
     assert_same(whole_graph(there_and_back)(x), x)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("level", [None, 1])
+def test_compile_with_lengths_left_open(level):
+    def there_and_back(x):
+        return waverec2(wavedec2(x, "db2", "reflect", level), "db2", "reflect", shape=x.shape[-2:])
+
+    torch.compiler.reset()
+    compiled = torch.compile(there_and_back, fullgraph=True, dynamic=True, backend="aot_eager")
+    for shape in ((2, 9, 12), (3, 15, 10)):
+        assert_same(compiled(signal(*shape)), signal(*shape))
+
+
 x = torch.ones(4, 6)
 bands = {"aa": torch.ones(3, 4), "dd": torch.ones(3, 4)}
 

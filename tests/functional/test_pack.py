@@ -72,6 +72,7 @@ def test_unpack_returns_views_and_pack_is_differentiable():
     assert vector[layout.slices[1]["dd"]].abs().sum() == 0
 
 
+@pytest.mark.slow
 def test_compile_whole_graph():
     x = signal(6, 9)
     assert_same(whole_graph(lambda x: pack(wavedec2(x, "db2", level=1))[0])(x), pack(wavedec2(x, "db2", level=1))[0])

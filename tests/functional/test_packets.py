@@ -97,6 +97,7 @@ def test_gradients_of_data_and_filters(mode):
     assert torch.autograd.gradgradcheck(there_and_back, leaves, fast_mode=True)
 
 
+@pytest.mark.slow
 def test_dtype_vmap_and_compile():
     x = signal(3, 14)
     assert wavelet_packet(x.half(), "db2", level=2)["dd"].dtype == torch.float16

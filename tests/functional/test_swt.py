@@ -148,6 +148,7 @@ def test_dtypes_are_kept_and_half_types_rounded_once(dtype):
     assert iswt(swt(x, "db2", 3), "db2").dtype == dtype
 
 
+@pytest.mark.slow
 def test_vmap_and_compile():
     x = signal(3, 12)
     ours = torch.vmap(lambda row: swt(row, "db2", 2, trim_approx=True)[0])(x)

@@ -11,6 +11,7 @@ from torch import Tensor
 from .._checks import check_int, check_mode, check_size, shown
 from ..kernels.reference import coeff_lengths
 from ._bank import FilterBank, WaveletLike, bank_for
+from ._transform import channel_axis
 
 Axes: TypeAlias = "Sequence[int] | int | None"
 WaveletsLike: TypeAlias = "WaveletLike | Sequence[WaveletLike]"
@@ -24,6 +25,8 @@ class AxisTransform(NamedTuple):
     """Counted from the end."""
     bank: FilterBank
     mode: str
+    channel: int = 0
+    """The axis with a filter for each entry, counted from the end; 0 for one filter."""
 
 
 Plan: TypeAlias = tuple[AxisTransform, ...]
@@ -43,7 +46,8 @@ def read_plan(
             raise ValueError(f"`{argument}` must be one, or one for each of {len(places)} axes, got {len(found)}")
     count = len(places)
     banks, modes = (found * count if len(found) == 1 else found for found in (banks, modes))  # type: ignore[assignment]
-    return tuple(map(AxisTransform, places, banks, modes))
+    channels = [channel_axis(data, bank, places, name) for bank in banks]
+    return tuple(map(AxisTransform, places, banks, modes, channels))
 
 
 def read_axes(data: Tensor, axes: Axes, name: str, count: int | None, repeats: bool) -> tuple[int, ...]:
@@ -87,7 +91,7 @@ def halve(sizes: Sequence[int], plan: Plan) -> tuple[tuple[int, ...], tuple[int,
     """
     now = {step.axis: n for step, n in zip(plan, sizes, strict=True)}
     before = []
-    for axis, bank, mode in plan:
+    for axis, bank, mode, _ in plan:
         before.append(now[axis])
         now[axis] = coeff_lengths(now[axis], bank.taps, mode, 1)[0]
     return tuple(before), tuple(now[step.axis] for step in plan)

@@ -17,7 +17,8 @@ from ._wavelets import filters_of, named_filters, tensors_of
 class FilterBank(NamedTuple):
     """Four 1-D filters of equal, even length, in PyWavelets' order, orientation and signs.
 
-    A tuple of tensors: it unpacks, pickles and passes through `torch.func` as one.
+    A tuple of tensors: it unpacks, pickles and passes through `torch.func` as one. The transforms of `functional` take
+    filters of shape `(channels, taps)` too, one for each entry of the last axis that they do not transform.
 
     Attributes:
         dec_lo: decomposition low-pass filter $h_0$, shape `(taps,)`.
@@ -141,8 +142,10 @@ def in_double(bank: FilterBank) -> FilterBank:
 def bank_for(wavelet: WaveletLike, data: Tensor, name: str = "data") -> FilterBank:
     """Return the bank on the device of `data`, in the dtype in which `data` is computed."""
     # a name or a pywt.Wavelet has no device of its own and follows the data; tensors stay where they are
-    device = data.device if isinstance(wavelet, (str, pywt.Wavelet)) else None
-    return check_device(FilterBank.from_wavelet(wavelet, device=device, dtype=compute_dtype(data.dtype)), data, name)
+    dtype = compute_dtype(data.dtype)
+    if isinstance(wavelet, (str, pywt.Wavelet)):
+        return FilterBank.from_wavelet(wavelet, device=data.device, dtype=dtype)
+    return check_device(FilterBank(*tensors_of(wavelet, by_channel=True)).to(dtype=dtype), data, name)
 
 
 def check_device(bank: FilterBank, data: Tensor, name: str = "data") -> FilterBank:

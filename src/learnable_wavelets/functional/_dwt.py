@@ -8,7 +8,7 @@ from .._checks import check_axis, check_mode, check_signal, check_size
 from ..kernels.reference import coeff_lengths
 from ._bank import WaveletLike, bank_for
 from ._coeffs import check_samples
-from ._transform import decompose, reconstruct
+from ._transform import channel_axis, decompose, reconstruct
 
 
 def dwt(data: Tensor, wavelet: WaveletLike, mode: str = "symmetric", axis: int = -1) -> tuple[Tensor, Tensor]:
@@ -48,7 +48,8 @@ def dwt(data: Tensor, wavelet: WaveletLike, mode: str = "symmetric", axis: int =
     """
     mode = check_mode(mode)
     axis = check_axis(check_signal(data), axis)
-    cA, cD = decompose(data, bank_for(wavelet, data), mode, 1, axis)
+    bank = bank_for(wavelet, data)
+    cA, cD = decompose(data, bank, mode, 1, axis, channel_axis(data, bank, (axis,)))
     return cA, cD
 
 
@@ -90,7 +91,7 @@ def idwt(
     bank = bank_for(wavelet, given, "cA or cD")
     if mode != "periodization" and 2 * given.shape[axis] < bank.taps:
         raise ValueError(f"`cA` and `cD` must have at least taps/2 = {bank.taps // 2} entries, got {given.shape[axis]}")
-    data = reconstruct([cA, cD], given, bank, mode, axis)
+    data = reconstruct([cA, cD], given, bank, mode, axis, channel_axis(given, bank, (axis,), "cA or cD"))
     if n is None:
         return data
     check_samples(check_size("n", n), [given], coeff_lengths(n, bank.taps, mode, 1)[:1], axis)

@@ -33,7 +33,8 @@ def read_level(level: int | None, axes: Sequence[tuple[int, int]], stacklevel: i
     if level is None:
         return useful
     different = axes if len(axes) == 1 else list(dict.fromkeys(axes))
-    level = check_level(level, deepest, " and ".join([f"{size} samples and {length} taps" for size, length in different]))
+    reason = " and ".join([f"{size} samples and {length} taps" for size, length in different])
+    level = check_level(level, deepest, reason)
     if level > useful and not torch.compiler.is_compiling():  # a warning would break the graph
         allowed = f"the {useful} that {n} samples and {taps} taps allow without boundary effects in every coefficient"
         warnings.warn(f"`level` {level} is above {allowed}", stacklevel=stacklevel)

@@ -11,7 +11,7 @@ from ..kernels.reference import coeff_lengths
 from ._bank import WaveletLike, bank_for
 from ._coeffs import check_coeffs, check_lengths, check_other_axes, check_samples
 from ._levels import read_level
-from ._transform import decompose, reconstruct
+from ._transform import channel_axis, decompose, reconstruct
 
 
 def wavedec(
@@ -47,7 +47,8 @@ def wavedec(
     mode = check_mode(mode)
     axis = check_axis(check_signal(data), axis)
     bank = bank_for(wavelet, data)
-    return decompose(data, bank, mode, read_level(level, [(data.shape[axis], bank.taps)]), axis)
+    depth = read_level(level, [(data.shape[axis], bank.taps)])
+    return decompose(data, bank, mode, depth, axis, channel_axis(data, bank, (axis,)))
 
 
 def waverec(
@@ -83,12 +84,14 @@ def waverec(
     axis = check_axis(first, axis, "coeffs")
     check_other_axes(coeffs, axis)
     bank = bank_for(wavelet, first, "coeffs")
+    channel = channel_axis(first, bank, (axis,), "coeffs")
     if n is None:
         check_lengths(coeffs, axis, bank.taps, mode)
-        return reconstruct(coeffs, first, bank, mode, axis)
+        return reconstruct(coeffs, first, bank, mode, axis, channel)
     lengths = coeff_lengths(check_size("n", n), bank.taps, mode, len(coeffs) - 1)
     check_samples(n, coeffs, lengths, axis)
-    return reconstruct(_with_zeros(coeffs, first, lengths, axis), first, bank, mode, axis).narrow(axis, 0, n)
+    full = _with_zeros(coeffs, first, lengths, axis)
+    return reconstruct(full, first, bank, mode, axis, channel).narrow(axis, 0, n)
 
 
 def _with_zeros(

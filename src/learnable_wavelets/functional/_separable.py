@@ -27,11 +27,11 @@ def widen(data: Tensor) -> Tensor:
 def decompose_axes(data: Tensor, plan: Plan) -> Bands:
     """Return the bands of one level by key: a letter for each axis, `a` approximation or `d` detail."""
     bands = {"": data}
-    for axis, bank, mode in plan:
+    for axis, bank, mode, channel in plan:
         bands = {
             key + letter: half
             for key, band in bands.items()
-            for letter, half in zip("ad", decompose(band, bank, mode, 1, axis), strict=True)
+            for letter, half in zip("ad", decompose(band, bank, mode, 1, axis, channel), strict=True)
         }
     return bands
 
@@ -50,13 +50,14 @@ def reconstruct_axes(bands: Mapping[str, Tensor | None], plan: Plan, lengths: Se
 def _merge(
     cA: Tensor | None, cD: Tensor | None, plan: Plan, place: int, lengths: Sequence[int | None]
 ) -> Tensor | None:
-    given, (axis, bank, mode), n = cD if cA is None else cA, plan[place], lengths[place]
+    given, n = cD if cA is None else cA, lengths[place]
+    axis, bank, mode, channel = plan[place]
     if given is None:
         return None
     if mode != "periodization" and 2 * given.shape[axis] < bank.taps:
         expected = f"at least taps/2 = {bank.taps // 2} entries along axis {axis}"
         raise ValueError(f"`coeffs` must have {expected}, got {given.shape[axis]}")
-    data = reconstruct([cA, cD], given, bank, mode, axis)
+    data = reconstruct([cA, cD], given, bank, mode, axis, channel)
     return data if n is None else data.narrow(axis, 0, n)
 
 

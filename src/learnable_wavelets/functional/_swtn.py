@@ -137,11 +137,11 @@ def decompose_undecimated(
     x, levels, deepest = _pad(widen(data), plan, 1 << (first + depth)), [], "a" * len(plan)
     for j in range(first, first + depth):
         bands = {"": x}
-        for axis, bank, _ in plan:
+        for axis, bank, _, channel in plan:
             bands = {
                 key + letter: half
                 for key, band in bands.items()
-                for letter, half in zip("ad", swt_level(band, bank, 1 << j, axis), strict=True)
+                for letter, half in zip("ad", swt_level(band, bank, 1 << j, axis, channel), strict=True)
             }
         x = bands.pop(deepest) if trim_approx else bands[deepest]
         levels.append({key: band.to(data.dtype) for key, band in bands.items()})
@@ -159,7 +159,7 @@ def _read_depth(level: None, sizes: tuple[int, ...]) -> int:
 
 def _pad(x: Tensor, plan: Plan, multiple: int) -> Tensor:
     """Repeat the last sample up to the next multiple along each axis."""
-    for axis, _, _ in plan:
+    for axis, *_ in plan:
         n = x.shape[axis]
         if n % multiple:
             last = x.narrow(axis, n - 1, 1)
@@ -193,11 +193,11 @@ def reconstruct_undecimated(
 
 
 def _merge_axes(bands: Mapping[str, Tensor | None], plan: Plan, step: int) -> Tensor:
-    for axis, bank, _ in reversed(plan):
+    for axis, bank, _, channel in reversed(plan):
         merged: dict[str, Tensor | None] = {}
         for key in dict.fromkeys(name[:-1] for name in bands):
             cA, cD = bands.get(key + "a"), bands.get(key + "d")
-            merged[key] = None if cA is None and cD is None else iswt_level(cA, cD, bank, step, axis)
+            merged[key] = None if cA is None and cD is None else iswt_level(cA, cD, bank, step, axis, channel)
         bands = merged
     return bands[""]  # type: ignore[return-value]  # the approximation is there
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ._bank import FilterBank
-from ._transform import decompose, reconstruct
+from ._transform import by_channel, decompose, reconstruct
 
 MODE = "periodization"
 
@@ -25,16 +25,23 @@ def _interleave(rows: Tensor) -> Tensor:
     return rows.transpose(-1, -2).flatten(-2)
 
 
-def swt_level(x: Tensor, bank: FilterBank, step: int, axis: int) -> tuple[Tensor, Tensor]:
+def swt_level(x: Tensor, bank: FilterBank, step: int, axis: int, channel: int = 0) -> list[Tensor]:
     """Compute `c[k] = sum_i h[i] x[k + step * (taps/2 - i)]`, circularly, with both filters."""
+    if channel:
+        return by_channel(lambda t, own, axis: swt_level(t[0], own, step, axis), [x], bank, axis, channel)
     phases = _phases(x.movedim(axis, -1), step)
     both = torch.stack([phases, phases.roll(-1, -1)], dim=-2)
-    cA, cD = (_interleave(_interleave(c)).movedim(-1, axis) for c in decompose(both, bank, MODE, 1, -1))
-    return cA, cD
+    return [_interleave(_interleave(c)).movedim(-1, axis) for c in decompose(both, bank, MODE, 1, -1)]
 
 
-def iswt_level(cA: Tensor | None, cD: Tensor | None, bank: FilterBank, step: int, axis: int) -> Tensor:
+def iswt_level(
+    cA: Tensor | None, cD: Tensor | None, bank: FilterBank, step: int, axis: int, channel: int = 0
+) -> Tensor:
     """Invert `swt_level`: the mean of what the even and the odd coefficients of each phase give."""
+    if channel:
+        return by_channel(
+            lambda t, own, axis: [iswt_level(t[0], t[1], own, step, axis)], [cA, cD], bank, axis, channel
+        )[0]
     coeffs = [None if c is None else _phases(_phases(c.movedim(axis, -1), step), 2) for c in (cA, cD)]
     given = next(c for c in coeffs if c is not None)
     even, odd = reconstruct(coeffs, given, bank, MODE, -1).unbind(-2)

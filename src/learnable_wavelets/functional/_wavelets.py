@@ -51,8 +51,8 @@ def _read(wavelet: Any) -> object:
     return getattr(wavelet, "filter_bank", wavelet)
 
 
-def tensors_of(wavelet: object) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return the four filters of a bank, or of an object that has a `filter_bank`."""
+def tensors_of(wavelet: object, by_channel: bool = False) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return the four filters of a bank, or of an object that has a `filter_bank`; in rows, if `by_channel` allows."""
     bank = _read(wavelet)
     if isinstance(bank, pywt.ContinuousWavelet):
         raise ValueError(f"`wavelet` must be a discrete wavelet, got the continuous {bank.name!r}")
@@ -67,6 +67,7 @@ def tensors_of(wavelet: object) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     if not lo.device == hi.device == rec_lo.device == rec_hi.device:
         raise ValueError(f"`wavelet` must have its four filters on one device, got {[str(f.device) for f in bank]}")
     shapes = lo.shape, hi.shape, rec_lo.shape, rec_hi.shape
-    if len(set(shapes)) > 1 or len(shapes[0]) != 1 or shapes[0][0] % 2 or shapes[0][0] == 0:
+    dims = (1, 2) if by_channel else (1,)
+    if len(set(shapes)) > 1 or len(shapes[0]) not in dims or shapes[0][-1] % 2 or shapes[0][-1] == 0:
         raise ValueError(f"`wavelet` must have four 1-D filters of one even length, got shapes {[*map(tuple, shapes)]}")
     return lo, hi, rec_lo, rec_hi
