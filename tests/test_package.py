@@ -29,7 +29,9 @@ SURFACE = {
         "BiorthogonalWaveletFilter", "LearnableWaveletFilter", "OrthogonalWaveletFilter", "WaveletFilter",
     ],
     "learnable_wavelets.kernels": ["available_backends", "use_backend"],
-    "learnable_wavelets.nn": ["GRU", "LSTM", "Fastfood", "GRUCell", "LSTMCell", "SandwichLayer", "WaveletLinear"],
+    "learnable_wavelets.nn": [
+        "GRU", "LSTM", "Fastfood", "GRUCell", "LSTMCell", "SandwichLayer", "Stack", "WaveletLinear",
+    ],
     "learnable_wavelets.plotting": [
         "plot_comparison", "plot_filters", "plot_frequency_response", "plot_scaling_and_wavelet",
         "scaling_and_wavelet",

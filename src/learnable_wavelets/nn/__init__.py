@@ -7,5 +7,6 @@ from ._layer import SandwichLayer as SandwichLayer
 from ._linear import WaveletLinear as WaveletLinear
 from ._lstm import LSTM as LSTM
 from ._lstm import LSTMCell as LSTMCell
+from ._stack import Stack as Stack
 
-__all__ = ["GRU", "LSTM", "Fastfood", "GRUCell", "LSTMCell", "SandwichLayer", "WaveletLinear"]
+__all__ = ["GRU", "LSTM", "Fastfood", "GRUCell", "LSTMCell", "SandwichLayer", "Stack", "WaveletLinear"]
