@@ -14,9 +14,9 @@ import learnable_wavelets as lw
 ROOT = Path(lw.__file__).parent
 SURFACE = {
     "learnable_wavelets": [
-        "BiorthogonalWaveletFilter", "Fastfood", "FilterBank", "LearnableWaveletFilter", "OrthogonalWaveletFilter",
-        "WaveletFilter", "WaveletLinear", "functional", "kernels", "nn", "plotting", "wavelet_losses",
-        "wavelet_regularizer",
+        "BiorthogonalWaveletFilter", "Compression", "Fastfood", "FilterBank", "LearnableWaveletFilter",
+        "OrthogonalWaveletFilter", "WaveletFilter", "WaveletLinear", "compress_", "functional", "kernels", "merge_",
+        "nn", "parameter_groups", "plan", "plotting", "wavelet_losses", "wavelet_regularizer",
     ],
     "learnable_wavelets.functional": [
         "MODES", "PackedLayout", "adjoint", "alias_cancellation_loss", "dwt", "dwt2", "dwtn", "fwht", "idwt",
@@ -47,6 +47,7 @@ LAYERS = [
     "regularize",
     "plotting",
     "_output",
+    "compress",
     "_command_line",
     "benchmarks",
     "experiments",

@@ -4,6 +4,11 @@ from . import functional as functional
 from . import kernels as kernels
 from . import nn as nn
 from . import plotting as plotting
+from .compress import Compression as Compression
+from .compress import compress_ as compress_
+from .compress import merge_ as merge_
+from .compress import parameter_groups as parameter_groups
+from .compress import plan as plan
 from .filters import BiorthogonalWaveletFilter as BiorthogonalWaveletFilter
 from .filters import LearnableWaveletFilter as LearnableWaveletFilter
 from .filters import OrthogonalWaveletFilter as OrthogonalWaveletFilter
@@ -18,15 +23,20 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BiorthogonalWaveletFilter",
+    "Compression",
     "Fastfood",
     "FilterBank",
     "LearnableWaveletFilter",
     "OrthogonalWaveletFilter",
     "WaveletFilter",
     "WaveletLinear",
+    "compress_",
     "functional",
     "kernels",
+    "merge_",
     "nn",
+    "parameter_groups",
+    "plan",
     "plotting",
     "wavelet_losses",
     "wavelet_regularizer",
