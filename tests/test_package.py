@@ -15,8 +15,11 @@ ROOT = Path(lw.__file__).parent
 SURFACE = {
     "learnable_wavelets": [
         "BiorthogonalWaveletFilter", "Compression", "Fastfood", "FilterBank", "LearnableWaveletFilter",
-        "OrthogonalWaveletFilter", "WaveletFilter", "WaveletLinear", "compress_", "functional", "kernels", "merge_",
-        "nn", "parameter_groups", "plan", "plotting", "wavelet_losses", "wavelet_regularizer",
+        "OrthogonalWaveletFilter", "WaveletFilter", "WaveletLinear", "compress_", "functional", "kernels", "load",
+        "merge_", "nn", "parameter_groups", "plan", "plotting", "save", "wavelet_losses", "wavelet_regularizer",
+    ],
+    "learnable_wavelets.compress": [
+        "Compression", "Report", "compress_", "load", "merge_", "parameter_groups", "plan", "save",
     ],
     "learnable_wavelets.functional": [
         "MODES", "PackedLayout", "adjoint", "alias_cancellation_loss", "dwt", "dwt2", "dwtn", "fwht", "idwt",

@@ -6,9 +6,11 @@ from . import nn as nn
 from . import plotting as plotting
 from .compress import Compression as Compression
 from .compress import compress_ as compress_
+from .compress import load as load
 from .compress import merge_ as merge_
 from .compress import parameter_groups as parameter_groups
 from .compress import plan as plan
+from .compress import save as save
 from .filters import BiorthogonalWaveletFilter as BiorthogonalWaveletFilter
 from .filters import LearnableWaveletFilter as LearnableWaveletFilter
 from .filters import OrthogonalWaveletFilter as OrthogonalWaveletFilter
@@ -33,11 +35,13 @@ __all__ = [
     "compress_",
     "functional",
     "kernels",
+    "load",
     "merge_",
     "nn",
     "parameter_groups",
     "plan",
     "plotting",
+    "save",
     "wavelet_losses",
     "wavelet_regularizer",
 ]

@@ -1,19 +1,17 @@
-"""`compress_` and `merge_`: dense layers to compressed ones, in place, and back."""
+"""`compress_`: dense layers to compressed ones, in place."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import nn
 from torch.optim import Optimizer
 
 from ._config import Compression, make_filter
-from ._dense import CONVERTED
 from ._fast_path import switch_fast_paths
 from ._optimizers import Exchange, check_optimizers, exchange
-from ._plan import FilterFn, Step, build, check_model, decide, report_of
+from ._plan import FilterFn, Step, build, decide, report_of
 from ._pointwise import Pointwise
 from ._report import Report
 
@@ -97,80 +95,3 @@ def put(places: Sequence[tuple[nn.Module, str]], new: nn.Module) -> None:
     """Put a module in all the places of another."""
     for parent, name in places:
         parent._modules[name] = new
-
-
-def merge_(model: nn.Module, filter_fn: FilterFn | None = None) -> tuple[str, ...]:
-    """Replace compressed layers by the dense ones that they equal, in place: $W$ is `layer.to_dense()`.
-
-    Args:
-        model: any module.
-        filter_fn: a function of a module and its name that chooses among the compressed layers; `None` for all.
-
-    Returns:
-        The names of the layers. They are `nn.Linear`, or 1x1 convolutions where those were replaced; the function is
-        that of the model without dropout, and the model needs this library no more to run or to load.
-
-    Raises:
-        ValueError: the model is compiled or wrapped, is itself a compressed layer, or has none.
-        TypeError: an argument of another type.
-
-    Examples:
-        >>> import torch, learnable_wavelets as lw
-        >>> model = torch.nn.Sequential(lw.WaveletLinear(64, 64), torch.nn.ReLU())
-        >>> x = torch.randn(8, 64)
-        >>> y = model(x)
-        >>> lw.merge_(model)
-        ('0',)
-        >>> type(model[0]).__name__, torch.allclose(model(x), y, atol=1e-5)
-        ('Linear', True)
-    """
-    check_model(model)
-    if isinstance(model, CONVERTED):
-        raise ValueError(f"`model` must hold compressed layers, got a {type(model).__name__}: use its `to_dense()`")
-    if filter_fn is not None and not callable(filter_fn):
-        raise TypeError(f"`filter_fn` must be a function of a module and its name, got {type(filter_fn).__name__}")
-    made: dict[nn.Module, nn.Module] = {}
-    names, places = [], []
-    for name, parent, child, module in _compressed(model, ""):
-        if filter_fn is not None and not filter_fn(module, name):
-            continue
-        if module not in made:
-            made[module] = _dense(module)
-            names.append(name)
-        places.append((parent, child, made[module]))
-    if not made:
-        raise ValueError(
-            "`model` has no compressed layer to merge" + (" that `filter_fn` chooses" if filter_fn else "")
-        )
-    for parent, child, new in places:
-        put([(parent, child)], new)
-    switch_fast_paths(model)
-    return tuple(names)
-
-
-def _compressed(module: nn.Module, prefix: str) -> list[tuple[str, nn.Module, str, Any]]:
-    """Return name, parent, own name and module of each compressed layer, the outermost ones, in every place."""
-    found: list[tuple[str, nn.Module, str, Any]] = []
-    for child, part in module._modules.items():
-        if isinstance(part, CONVERTED):
-            found.append((prefix + child, module, child, part))
-        elif part is not None:
-            found.extend(_compressed(part, f"{prefix}{child}."))
-    return found
-
-
-@torch.no_grad()
-def _dense(module: Any) -> nn.Module:
-    layer, spatial = (module.layer, module.spatial) if isinstance(module, Pointwise) else (module, 0)
-    matrix = layer.to_dense()
-    size, options = (layer.in_features, layer.out_features), {"device": "meta", "dtype": matrix.dtype}
-    has_bias = layer.bias is not None
-    dense: Any
-    if spatial:
-        dense = (nn.Conv1d, nn.Conv2d)[spatial - 1](*size, 1, bias=has_bias, **options)
-    else:
-        dense = nn.Linear(*size, bias=has_bias, **options)
-    trainable = any(p.requires_grad for p in layer.parameters() if p is not layer.bias)
-    weight = matrix.contiguous().view(dense.weight.shape)
-    dense.weight, dense.bias = nn.Parameter(weight, requires_grad=trainable), layer.bias
-    return dense.train(module.training)  # type: ignore[no-any-return]

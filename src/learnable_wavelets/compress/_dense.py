@@ -63,6 +63,17 @@ def find_dense(model: nn.Module) -> list[Dense]:
     return found
 
 
+def find_compressed(module: nn.Module, prefix: str = "") -> list[tuple[str, nn.Module, str, Any]]:
+    """Return name, parent, own name and module of each compressed layer, the outermost ones, in every place."""
+    found: list[tuple[str, nn.Module, str, Any]] = []
+    for child, part in module._modules.items():
+        if isinstance(part, CONVERTED):
+            found.append((prefix + child, module, child, part))
+        elif part is not None:
+            found.extend(find_compressed(part, f"{prefix}{child}."))
+    return found
+
+
 def _shape(module: Any) -> tuple[int, int, int] | None:
     """Return the sizes and the spatial dimensions of what may be a dense layer."""
     if isinstance(module, Pointwise):

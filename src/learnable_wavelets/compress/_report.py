@@ -43,6 +43,12 @@ class Report:
         layers: an `Entry` for each dense layer.
         parameters: of the whole model, before and after.
         bytes: of these parameters, before and after.
+
+    Examples:
+        >>> import torch, learnable_wavelets as lw
+        >>> report = lw.plan(torch.nn.Sequential(torch.nn.Linear(784, 784)), lw.Compression(layer="fastfood"))
+        >>> report.replaced, report.parameters, report.to_dict()["layers"][0]["reason"]
+        (('0',), (615440, 3376), 'starts anew')
     """
 
     config: Compression
