@@ -14,9 +14,12 @@ import learnable_wavelets as lw
 ROOT = Path(lw.__file__).parent
 SURFACE = {
     "learnable_wavelets": [
-        "BiorthogonalWaveletFilter", "Fastfood", "FilterBank", "LearnableWaveletFilter", "OrthogonalWaveletFilter",
-        "WaveletFilter", "WaveletLinear", "functional", "kernels", "nn", "plotting", "wavelet_losses",
-        "wavelet_regularizer",
+        "BiorthogonalWaveletFilter", "Compression", "Fastfood", "FilterBank", "LearnableWaveletFilter",
+        "OrthogonalWaveletFilter", "WaveletFilter", "WaveletLinear", "compress_", "functional", "kernels", "load",
+        "merge_", "nn", "parameter_groups", "plan", "plotting", "save", "wavelet_losses", "wavelet_regularizer",
+    ],
+    "learnable_wavelets.compress": [
+        "Compression", "Report", "compress_", "load", "merge_", "parameter_groups", "plan", "save",
     ],
     "learnable_wavelets.functional": [
         "MODES", "PackedLayout", "adjoint", "alias_cancellation_loss", "dwt", "dwt2", "dwtn", "fwht", "idwt",
@@ -31,7 +34,7 @@ SURFACE = {
     "learnable_wavelets.kernels": ["available_backends", "use_backend"],
     "learnable_wavelets.nn": [
         "DWT", "GRU", "IDWT", "ISWT", "LSTM", "SWT", "Coefficients", "Fastfood", "GRUCell", "LSTMCell", "SandwichLayer",
-        "SoftThreshold", "WaveletLinear", "WaveletLoss",
+        "SoftThreshold", "Stack", "WaveletLinear", "WaveletLoss",
     ],
     "learnable_wavelets.plotting": [
         "plot_comparison", "plot_filters", "plot_frequency_response", "plot_scaling_and_wavelet",
@@ -48,6 +51,7 @@ LAYERS = [
     "regularize",
     "plotting",
     "_output",
+    "compress",
     "_command_line",
     "benchmarks",
     "experiments",

@@ -4,6 +4,13 @@ from . import functional as functional
 from . import kernels as kernels
 from . import nn as nn
 from . import plotting as plotting
+from .compress import Compression as Compression
+from .compress import compress_ as compress_
+from .compress import load as load
+from .compress import merge_ as merge_
+from .compress import parameter_groups as parameter_groups
+from .compress import plan as plan
+from .compress import save as save
 from .filters import BiorthogonalWaveletFilter as BiorthogonalWaveletFilter
 from .filters import LearnableWaveletFilter as LearnableWaveletFilter
 from .filters import OrthogonalWaveletFilter as OrthogonalWaveletFilter
@@ -18,16 +25,23 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BiorthogonalWaveletFilter",
+    "Compression",
     "Fastfood",
     "FilterBank",
     "LearnableWaveletFilter",
     "OrthogonalWaveletFilter",
     "WaveletFilter",
     "WaveletLinear",
+    "compress_",
     "functional",
     "kernels",
+    "load",
+    "merge_",
     "nn",
+    "parameter_groups",
+    "plan",
     "plotting",
+    "save",
     "wavelet_losses",
     "wavelet_regularizer",
 ]

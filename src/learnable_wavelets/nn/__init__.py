@@ -11,6 +11,7 @@ from ._linear import WaveletLinear as WaveletLinear
 from ._loss import WaveletLoss as WaveletLoss
 from ._lstm import LSTM as LSTM
 from ._lstm import LSTMCell as LSTMCell
+from ._stack import Stack as Stack
 from ._swt import ISWT as ISWT
 from ._swt import SWT as SWT
 from ._threshold import SoftThreshold as SoftThreshold
@@ -28,6 +29,7 @@ __all__ = [
     "LSTMCell",
     "SandwichLayer",
     "SoftThreshold",
+    "Stack",
     "WaveletLinear",
     "WaveletLoss",
 ]

@@ -1,0 +1,80 @@
+"""`merge_`: compressed layers back to dense ones, in place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from ._convert import put
+from ._dense import CONVERTED, find_compressed
+from ._fast_path import switch_fast_paths
+from ._plan import FilterFn, check_model
+from ._pointwise import Pointwise
+
+
+def merge_(model: nn.Module, filter_fn: FilterFn | None = None) -> tuple[str, ...]:
+    """Replace compressed layers by the dense ones that they equal, in place: $W$ is `layer.to_dense()`.
+
+    Args:
+        model: any module.
+        filter_fn: a function of a module and its name that chooses among the compressed layers; `None` for all.
+
+    Returns:
+        The names of the layers. They are `nn.Linear`, or 1x1 convolutions where those were replaced; the function is
+        that of the model without dropout, and the model needs this library no more to run or to load.
+
+    Raises:
+        ValueError: the model is compiled or wrapped, is itself a compressed layer, or has none.
+        TypeError: an argument of another type.
+
+    Examples:
+        >>> import torch, learnable_wavelets as lw
+        >>> model = torch.nn.Sequential(lw.WaveletLinear(64, 64), torch.nn.ReLU())
+        >>> x = torch.randn(8, 64)
+        >>> y = model(x)
+        >>> lw.merge_(model)
+        ('0',)
+        >>> type(model[0]).__name__, torch.allclose(model(x), y, atol=1e-5)
+        ('Linear', True)
+    """
+    check_model(model)
+    if isinstance(model, CONVERTED):
+        raise ValueError(f"`model` must hold compressed layers, got a {type(model).__name__}: use its `to_dense()`")
+    if filter_fn is not None and not callable(filter_fn):
+        raise TypeError(f"`filter_fn` must be a function of a module and its name, got {type(filter_fn).__name__}")
+    made: dict[nn.Module, nn.Module] = {}
+    names, places = [], []
+    for name, parent, child, module in find_compressed(model):
+        if filter_fn is not None and not filter_fn(module, name):
+            continue
+        if module not in made:
+            made[module] = _dense(module)
+            names.append(name)
+        places.append((parent, child, made[module]))
+    if not made:
+        raise ValueError(
+            "`model` has no compressed layer to merge" + (" that `filter_fn` chooses" if filter_fn else "")
+        )
+    for parent, child, new in places:
+        put([(parent, child)], new)
+    switch_fast_paths(model)
+    return tuple(names)
+
+
+@torch.no_grad()
+def _dense(module: Any) -> nn.Module:
+    layer, spatial = (module.layer, module.spatial) if isinstance(module, Pointwise) else (module, 0)
+    matrix = layer.to_dense()
+    size, options = (layer.in_features, layer.out_features), {"device": "meta", "dtype": matrix.dtype}
+    has_bias = layer.bias is not None
+    dense: Any
+    if spatial:
+        dense = (nn.Conv1d, nn.Conv2d)[spatial - 1](*size, 1, bias=has_bias, **options)
+    else:
+        dense = nn.Linear(*size, bias=has_bias, **options)
+    trainable = any(p.requires_grad for p in layer.parameters() if p is not layer.bias)
+    weight = matrix.contiguous().view(dense.weight.shape)
+    dense.weight, dense.bias = nn.Parameter(weight, requires_grad=trainable), layer.bias
+    return dense.train(module.training)  # type: ignore[no-any-return]

@@ -1,0 +1,70 @@
+"""Models to convert."""
+
+import torch
+from torch import nn
+
+import learnable_wavelets as lw
+
+SHORT = {"wavelet": "db2", "taps": None, "level": None}
+CONFIGS = {
+    "wavelet": lw.Compression(**SHORT),
+    "orthogonal": lw.Compression(filter="orthogonal", taps=8),
+    "biorthogonal": lw.Compression(wavelet="bior2.2", filter="biorthogonal", mode="zero", level=2),
+    "shared": lw.Compression(**SHORT, shared_filter=True),
+    "stack": lw.Compression(**SHORT, depth=2, rank=1),
+    "shared stack": lw.Compression(**SHORT, depth=2, shared_filter=True),
+    "low rank": lw.Compression(depth=0, rank=2),
+    "fastfood": lw.Compression(layer="fastfood", lr_multiplier=2, seed=3),
+    "fastfood stack": lw.Compression(layer="fastfood", depth=2, dropout=0.25),
+}
+
+
+def perceptron():
+    return nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 48, bias=False), nn.ReLU(), nn.Linear(48, 2))
+
+
+class Tied(nn.Module):
+    """A language model: the head has the weight of the embedding."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.body, self.head = nn.Embedding(100, 32), nn.Linear(32, 32), nn.Linear(32, 100, bias=False)
+        self.head.weight = self.embed.weight
+
+    def forward(self, input):
+        return self.head(torch.relu(self.body(self.embed(input))))
+
+
+class Shared(nn.Module):
+    """One module in two places."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(32, 32)
+        self.second = nn.Sequential(self.first, nn.Linear(32, 32))
+
+    def forward(self, input):
+        return self.second(self.first(input))
+
+
+class Reader(nn.Module):
+    """Reads the dtype of a weight, as T5 does."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc, self.wo = nn.Linear(32, 32), nn.Linear(32, 32)
+
+    def forward(self, input):
+        return self.wo(self.fc(input).to(self.wo.weight.dtype))
+
+
+class Conv1D(nn.Module):
+    """As `transformers.pytorch_utils.Conv1D`."""
+
+    def __init__(self, nf, nx):
+        super().__init__()
+        self.nf = nf
+        self.weight, self.bias = nn.Parameter(0.02 * torch.randn(nx, nf)), nn.Parameter(torch.zeros(nf))
+
+    def forward(self, x):
+        return x @ self.weight + self.bias
