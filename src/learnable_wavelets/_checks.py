@@ -71,10 +71,10 @@ def check_number(name: str, value: Any) -> float:
 
 
 def check_multiplier(name: str, value: Any) -> float:
-    """Return a factor by which every dtype multiplies exactly."""
+    """Return a factor by which every dtype multiplies exactly, float16 too, whose range is 2**-14 to 2**16."""
     factor = check_number(name, value)
-    if not 2**-16 <= factor <= 2**16 or math.frexp(factor)[0] != 0.5:
-        raise ValueError(f"`{name}` must be a power of two between 2**-16 and 2**16, got {value}")
+    if not 2**-8 <= factor <= 2**8 or math.frexp(factor)[0] != 0.5:
+        raise ValueError(f"`{name}` must be a power of two between 2**-8 and 2**8, got {shown(value)}")
     return factor
 
 

@@ -9,7 +9,7 @@ from ..banks import assert_same, signal
 
 KINDS = [WaveletLinear, Fastfood]
 NAMES = ("diag_in", "diag_mid", "diag_out")
-FACTORS = [0.25, 1.0, 4, 64.0]
+FACTORS = [2**-8, 0.25, 1.0, 4, 64.0]
 
 
 def make(kind, factor, *size, **keywords):
@@ -73,13 +73,23 @@ def test_diagonals_are_differentiable(kind):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("value", "error"), [
     (0, ValueError), (-4, ValueError), (3, ValueError), (0.3, ValueError), (float("nan"), ValueError),
-    (float("inf"), ValueError), (2.0**17, ValueError), (2.0**-17, ValueError), ("4", TypeError), (None, TypeError),
+    (float("inf"), ValueError), (2.0**9, ValueError), (2.0**-9, ValueError), ("4", TypeError), (None, TypeError),
     (True, TypeError),
 ])  # fmt: skip
 def test_other_values_are_refused(kind, value, error):
     with pytest.raises(error, match="`lr_multiplier` must be a") as caught:
         kind(8, 8, lr_multiplier=value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("start", ["signs", "ones", "gaussian"])
+@pytest.mark.parametrize("factor", [2.0**-8, 2.0**8])
+def test_the_extremes_stay_within_float16(kind, start, factor):
+    layer = make(kind, factor, 64, 1, dtype=torch.float16)
+    layer.reset_parameters(start)
+    assert all(p.isfinite().all() and (p != 0).all() for p in (layer.diag_in, layer.diag_mid, layer.diag_out))
+    assert layer(signal(3, 64).half()).isfinite().all()
 
 
 def test_repr_tells_another_than_the_default():
