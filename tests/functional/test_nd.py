@@ -223,6 +223,15 @@ def test_compile_with_lengths_left_open(level):
         assert_same(compiled(signal(*shape)), signal(*shape))
 
 
+@pytest.mark.slow
+def test_compile_one_dimension_with_lengths_left_open():
+    torch.compiler.reset()
+    function = lambda x: waverec(wavedec(x, "db2", level=1), "db2", n=x.shape[-1])  # noqa: E731
+    compiled = torch.compile(function, fullgraph=True, dynamic=True, backend="aot_eager")
+    for shape in ((2, 11), (3, 14)):
+        assert_same(compiled(signal(*shape)), signal(*shape))
+
+
 x = torch.ones(4, 6)
 bands = {"aa": torch.ones(3, 4), "dd": torch.ones(3, 4)}
 

@@ -27,7 +27,7 @@ def check_coeffs(coeffs: Sequence[Tensor | None]) -> Tensor:
 def check_other_axes(coeffs: Sequence[Tensor | None], axis: int) -> None:
     shapes = [tuple(c.shape) for c in coeffs if c is not None]
     others = [(*shape[:axis], len(shape), *shape[len(shape) + axis + 1 :]) for shape in shapes]
-    if any([other != others[0] for other in others[1:]]):  # noqa: C419 - dynamo traces lists
+    if any(other != others[0] for other in others):
         raise ValueError(f"`coeffs` must have equal dimensions beside axis {axis}, got shapes {shapes}")
 
 
