@@ -58,6 +58,18 @@ def with_hook():
     return layer
 
 
+class Int8Linear(nn.Module):
+    """As `torch.ao.nn.quantized.Linear`: the weight is a method."""
+
+    in_features = out_features = 64
+
+    def weight(self):
+        return None
+
+    def forward(self, input):
+        return input
+
+
 def with_sparse_weight():
     layer = nn.Linear(64, 64)
     layer.weight = nn.Parameter(layer.weight.detach().to_sparse())
@@ -76,6 +88,7 @@ REASONS = {
     "weight-normed": lambda: nn.utils.parametrizations.weight_norm(nn.Linear(64, 64)),
     "pruned": pruned,
     "quantised or has a forward of its own": quantised,
+    "a Int8Linear, which is quantised or has a forward of its own": Int8Linear,
     "it has hooks": with_hook,
     "its weight has layout torch.sparse_coo": with_sparse_weight,
     "its weight is torch.complex64": lambda: nn.Linear(64, 64, dtype=torch.complex64),
@@ -146,6 +159,26 @@ def test_min_speedup(monkeypatch):
         lw.plan(perceptron(), lw.Compression(**{**SMALL.to_dict(), "min_speedup": 2}))
     with pytest.raises(ValueError, match="one on the meta device"):
         lw.plan(perceptron().to("meta"), lw.Compression(**{**SMALL.to_dict(), "min_speedup": 2}))
+
+
+def test_plan_leaves_the_random_numbers_and_measures_each_shape_once(monkeypatch):
+    seconds, calls = _cost._seconds, []
+    monkeypatch.setattr(_cost, "_seconds", lambda call: calls.append(call) or seconds(call))
+    model = nn.Sequential(*(nn.Linear(64, 64) for _ in range(3)))
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    lw.plan(model, lw.Compression(**{**SMALL.to_dict(), "min_speedup": 1e-6}))
+    assert torch.equal(torch.rand(3), expected)
+    assert len(calls) == 2
+
+
+def test_hooks_of_all_modules_are_nobodys():
+    handle = nn.modules.module.register_module_forward_hook(lambda *args: None)
+    try:
+        assert lw.plan(perceptron(), SMALL).replaced == ("0", "2")
+    finally:
+        handle.remove()
 
 
 def test_the_report_prints_and_travels(monkeypatch):

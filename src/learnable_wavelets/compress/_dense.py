@@ -15,7 +15,6 @@ from torch.nn.parameter import UninitializedParameter
 
 from .._checks import REAL_DTYPES
 from ..nn import SandwichLayer, Stack
-from ..nn._hooks import has_hooks
 from ._pointwise import Pointwise
 
 CONVERTED = (SandwichLayer, Stack, Pointwise)
@@ -104,13 +103,15 @@ def _own_refusal(module: Any) -> str | None:
     if isinstance(weight, UninitializedParameter) or isinstance(bias, UninitializedParameter):
         return "lazy: its shape is known after the first batch"
     plain = type(module).forward in _FORWARDS or is_transposed(module)
+    replaced = getattr(module, "weight", None) is not weight or getattr(module, "bias", None) is not bias
+    strided = isinstance(module, (nn.Conv1d, nn.Conv2d)) and (
+        set(module.stride) != {1} or module.padding not in _NO_PADDING or module.groups != 1
+    )
     checks = {
-        "pruned, parametrised or weight-normed: remove that first": getattr(module, "weight", None) is not weight
-        or getattr(module, "bias", None) is not bias,
-        f"a {kind}, which is quantised or has a forward of its own": not plain or weight is None,
-        "it has hooks, which would be lost: remove them first": has_hooks(module) or "forward" in vars(module),
-        "a convolution that strides, pads or has groups": isinstance(module, (nn.Conv1d, nn.Conv2d))
-        and (set(module.stride) != {1} or module.padding not in _NO_PADDING or module.groups != 1),
+        f"a {kind}, which is quantised or has a forward of its own": not plain,
+        "pruned, parametrised or weight-normed: remove that first": replaced,
+        "it has hooks, which would be lost: remove them first": _has_hooks(module),
+        "a convolution that strides, pads or has groups": strided,
     }
     reason = next((text for text, true in checks.items() if true), None)
     return reason or next(filter(None, (_refuse_tensor(p) for p in (weight, bias) if p is not None)), None)
@@ -118,6 +119,12 @@ def _own_refusal(module: Any) -> str | None:
 
 _FORWARDS = (nn.Linear.forward, nn.Conv1d.forward, nn.Conv2d.forward)
 _NO_PADDING = ("valid", "same", (0,), (0, 0))
+
+
+def _has_hooks(module: nn.Module) -> bool:
+    """Tell a module with hooks, or with the `forward` of accelerate; hooks of all modules are not its own."""
+    hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)
+    return any(hooks) or "forward" in vars(module)
 
 
 def _refuse_tensor(parameter: Tensor) -> str | None:

@@ -16,6 +16,7 @@ from ._dense import Dense, find_dense
 from ._report import Entry, Report
 
 FilterFn = Callable[[nn.Module, str], bool]
+Timings = dict[tuple[Any, ...], float]  # by shape, dtype and device
 _WRAPPERS = (nn.parallel.DistributedDataParallel, nn.DataParallel)
 
 
@@ -60,7 +61,8 @@ def decide(model: Any, config: Any, filter_fn: Any) -> list[Step]:
     if filter_fn is not None and not callable(filter_fn):
         raise TypeError(f"`filter_fn` must be a function of a module and its name, got {type(filter_fn).__name__}")
     shared = make_filter(config, device="meta") if config.shared_filter else None
-    steps = [Step(d, _decide_one(d, config, filter_fn, shared)) for d in find_dense(model)]
+    timings: Timings = {}
+    steps = [Step(d, _decide_one(d, config, filter_fn, shared, timings)) for d in find_dense(model)]
     if shared is not None:
         steps = _with_shared(steps, parameter_cost(shared).parameters)
     if not any(step.entry.replaced for step in steps):
@@ -81,7 +83,9 @@ def check_model(model: Any) -> None:
             raise ValueError(f"`model` must not be compiled, got a {kind}: convert the model first, then compile it")
 
 
-def _decide_one(dense: Dense, config: Compression, filter_fn: FilterFn | None, shared: WaveletFilter | None) -> Entry:
+def _decide_one(
+    dense: Dense, config: Compression, filter_fn: FilterFn | None, shared: WaveletFilter | None, timings: Timings
+) -> Entry:
     reason = dense.refusal
     if reason is None and filter_fn is not None and not filter_fn(dense.module, dense.name):
         reason = "excluded by `filter_fn`"
@@ -100,7 +104,7 @@ def _decide_one(dense: Dense, config: Compression, filter_fn: FilterFn | None, s
     after = parameter_cost(layer, without=shared)
     if after.parameters >= cost.parameters:
         return dataclasses.replace(stays, reason=f"its parameters would not fall: {after.parameters:,}")
-    ratio = None if config.min_speedup is None else speedup(dense, build(dense, config))
+    ratio = None if config.min_speedup is None else _speedup(dense, config, timings)
     if ratio is not None and ratio < (config.min_speedup or 0):
         return dataclasses.replace(
             stays, reason=f"{ratio:.2f} times as fast, not {config.min_speedup:g}", speedup=ratio
@@ -109,6 +113,16 @@ def _decide_one(dense: Dense, config: Compression, filter_fn: FilterFn | None, s
         stays, layer=type(layer).__name__, reason="starts anew", parameters=(cost.parameters, after.parameters),
         bytes=(cost.bytes, after.bytes), multiply_adds=(adds, multiply_adds(layer)), speedup=ratio,
     )  # fmt: skip
+
+
+def _speedup(dense: Dense, config: Compression, timings: Timings) -> float:
+    """Measure each shape once, and leave the random numbers of the user as they are."""
+    weight: Any = dense.module.weight
+    key = (dense.in_features, dense.out_features, dense.module.bias is not None, weight.dtype, weight.device)
+    if key not in timings:
+        with torch.random.fork_rng([weight.device] if weight.is_cuda else []):
+            timings[key] = speedup(dense, build(dense, config))
+    return timings[key]
 
 
 def build(dense: Dense, config: Compression, shared: WaveletFilter | None = None, device: Any = None) -> nn.Module:

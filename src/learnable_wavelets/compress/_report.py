@@ -91,7 +91,7 @@ class Report:
             return _plain(table)
         from rich.console import Console
 
-        console = Console(width=160, color_system=None)
+        console = Console(width=1000, color_system=None)
         with console.capture() as text:
             console.print(screen(table._replace(left=0)))
         return "\n".join(line.rstrip() for line in text.get().strip("\n").splitlines())
