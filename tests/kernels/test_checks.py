@@ -160,6 +160,7 @@ def test_transforms_of_another_length(serving):
         OPS.fwht(torch.zeros(2, 12), 1.0)
 
 
+@pytest.mark.skipif("cpu" not in available_backends(), reason="the extension was not built")
 def test_what_changes_between_forward_and_backward():
     """Replaced storage is no in-place change that autograd would notice."""
     filter = LearnableWaveletFilter("db2")

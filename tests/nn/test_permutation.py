@@ -429,7 +429,7 @@ def test_a_model_of_many_seeds_is_one_graph(kind):
 
 def test_the_index_is_no_operation_of_the_graph():
     """It is not derived in `forward`: no sort, no hash."""
-    layer, x = Fastfood(16, 16), torch.randn(2, 16)
+    layer, x = WaveletLinear(16, 16), torch.randn(2, 16)
     graph = make_fx(lambda x: layer(x), tracing_mode="fake", _allow_non_fake_inputs=True)(x)
     names = {str(node.target) for node in graph.graph.nodes if node.op == "call_function"}
     assert not any("sort" in name or "bitwise" in name for name in names)
