@@ -34,7 +34,7 @@ FAILING = {
     "perfect_reconstruction.test_perfect_reconstruction": "float32, db21, smooth, 2 samples: error 8e-7, allowed 6e-7",
 }
 if "cpu" in available_backends():  # the reference is not concerned
-    FAILING["swt.test_swt_axis"] = "expects rows of an array to equal the single row to the last bit; ours differ by 1e-16"
+    FAILING["swt.test_swt_axis"] = "expects rows of an array to equal the single row to the last bit; 1e-16"
 SKIPPED = {
     "matlab_compatibility.test_accuracy_pymatbridge": "needs MATLAB",
     "concurrent.test_concurrent_cwt": "of the continuous transform",
