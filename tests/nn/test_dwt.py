@@ -165,6 +165,7 @@ class TestSoftThreshold:
         assert_same(soft.log_threshold.exp(), torch.full((2, 1), 0.5), 1e-6)
 
 
+@pytest.mark.slow
 def test_compile_whole_graph():
     dwt = DWT("db2", 2, dtype=torch.float64)
     model = torch.nn.Sequential(dwt, SoftThreshold(2, initial=1e-9).double(), IDWT(dwt.filter))
