@@ -112,6 +112,22 @@ def test_a_shared_filter_is_written_once_and_nothing_is_pickled(path):
     assert {*values["layers"]} == {"0", "2"}
 
 
+def test_equal_starts_are_written_once(path):
+    lw.save(converted(), path)
+    with safe_open(path, "pt") as file:
+        values = json.loads(file.metadata()["learnable_wavelets"])
+    assert (len(values["filters"]), len(values["starts"])) == (2, 1)
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_the_model_keeps_its_dtype(path, device):
+    lw.save(converted(), path)
+    other = lw.load(perceptron().to(device, torch.bfloat16), path)
+    assert {parameter.dtype for parameter in other.parameters()} == {torch.bfloat16}
+    assert other(torch.randn(8, 64, dtype=torch.bfloat16)).isfinite().all()
+
+
+@pytest.mark.slow
 def test_a_fresh_process_computes_the_same(path, tmp_path):
     model = converted(config=CONFIGS["stack"]).eval()
     lw.save(model, path)
