@@ -58,6 +58,17 @@ class Reader(nn.Module):
         return self.wo(self.fc(input).to(self.wo.weight.dtype))
 
 
+class OtherReader(nn.Module):
+    """Reads the dtype of a weight, as T5 does."""
+
+    def __init__(module):
+        super().__init__()
+        module.fc, module.wo = nn.Linear(32, 32), nn.Linear(32, 32)
+
+    def forward(module, input):
+        return module.wo(module.fc(input).to(module.wo.weight.dtype))
+
+
 class Conv1D(nn.Module):
     """As `transformers.pytorch_utils.Conv1D`."""
 

@@ -10,7 +10,7 @@ from torch.nn.utils import prune
 import learnable_wavelets as lw
 from learnable_wavelets.compress import _cost, _report
 
-from .models import CONFIGS, Conv1D, Reader, Shared, Tied, perceptron
+from .models import CONFIGS, Conv1D, OtherReader, Reader, Shared, Tied, perceptron
 
 SMALL = CONFIGS["wavelet"]
 
@@ -113,6 +113,7 @@ def test_a_reason_for_each_layer_that_stays(reason):
     [
         (Tied, {"head": "tied: its weight is held by 'embed' and 'head'"}),
         (Reader, {"wo": "Reader reads its `weight`"}),
+        (OtherReader, {"wo": "OtherReader reads its `weight`"}),  # whatever its `self` is called
         (lambda: nn.Sequential(nn.MultiheadAttention(64, 2), nn.Linear(64, 64)), {"0.out_proj": "MultiheadAttention"}),
         (Shared, {}),
     ],

@@ -158,7 +158,7 @@ def _weight_reader(modules: dict[str, nn.Module], name: str) -> str | None:
         kind, below = type(modules[".".join(parts[:depth])]), ".".join(parts[depth:])
         if issubclass(kind, nn.TransformerEncoderLayer):
             continue  # only its fast path does, which can be turned off
-        if re.search(rf"\bself\.{re.escape(below)}\.weight\b", _source(kind.forward)):
+        if re.search(rf"\b\w+\.{re.escape(below)}\.weight\b", _source(kind.forward)):
             return f"{kind.__name__} reads its `weight`"
     return None
 
