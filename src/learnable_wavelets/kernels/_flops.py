@@ -6,11 +6,14 @@ Additions and multiplications both count, as in torch's own formulas. A wavelet 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from math import prod
+from types import ModuleType
 from typing import Any
-
-from torch.utils.flop_counter import register_flop_formula
 
 from ._library import OPERATORS
 from .reference import coeff_lengths
@@ -69,5 +72,36 @@ def waverec_backward(grad: Shape, packed: Shape, *args: Any, out_shape: Any = No
     return waverec(packed, *filters_n_mode_level) * (2 + any(needs[1:]))
 
 
-for _name, _operator in OPERATORS.items():
-    register_flop_formula(_operator.overloadpacket)(globals()[_name])
+_COUNTER = "torch.utils.flop_counter"
+
+
+def _register() -> None:
+    from torch.utils.flop_counter import register_flop_formula
+
+    for name, operator in OPERATORS.items():
+        register_flop_formula(operator.overloadpacket)(globals()[name])
+
+
+class _AfterImport(MetaPathFinder):
+    """Register once torch's counter is imported: it imports Triton, which this package must not do."""
+
+    def find_spec(self, name: str, path: Any, target: Any = None) -> ModuleSpec | None:
+        if name != _COUNTER:
+            return None
+        sys.meta_path.remove(self)
+        spec = find_spec(name)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def exec_module(module: ModuleType) -> None:
+                execute(module)
+                _register()
+
+            spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec
+
+
+if _COUNTER in sys.modules:
+    _register()
+else:
+    sys.meta_path.insert(0, _AfterImport())
