@@ -21,7 +21,9 @@ torch.set_warn_always(True)
 # Many short tests that take long together: `-m "not slow"` leaves them out, and runs in about a minute.
 SLOW = {
     "experiments/test_cli.py", "experiments/test_networks.py", "experiments/test_trainer.py",
-    "filters/test_exactness.py", "functional/test_dtypes.py", "functional/test_gradients.py",
+    "filters/test_contract.py", "filters/test_exactness.py", "functional/test_dtypes.py",
+    "functional/test_gradients.py", "functional/test_nd.py", "functional/test_pywt_suite.py",
+    "nn/test_recurrent_contract.py",
 }  # fmt: skip
 
 
