@@ -1,4 +1,4 @@
-"""What `plan`, `compress_` and `merge_` refuse: one line, the model unchanged."""
+"""Models that `plan`, `compress_` and `merge_` refuse: in one line, the model unchanged."""
 
 import pytest
 import torch

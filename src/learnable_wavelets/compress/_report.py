@@ -36,7 +36,7 @@ class Entry:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What `plan` and `compress_` return: prints as a table.
+    """Report the conversion of each layer: the result of `plan` and `compress_`; prints as a table.
 
     Attributes:
         config: the `Compression`.

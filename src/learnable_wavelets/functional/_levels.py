@@ -1,4 +1,4 @@
-"""How deep a transform goes."""
+"""Choose the depth of a transform, and check it."""
 
 from __future__ import annotations
 
