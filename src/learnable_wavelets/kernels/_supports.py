@@ -12,7 +12,7 @@ from ._sandwich import Sandwich
 
 
 class Supports(NamedTuple):
-    """Signal extension modes, dtypes and device types of a back end; no device types: all of them."""
+    """Modes, dtypes and device types of a back end: none where it is not built; the reference takes every device."""
 
     modes: tuple[str, ...]
     dtypes: tuple[torch.dtype, ...]
