@@ -26,6 +26,8 @@ enum {
     LW_ANTISYMMETRIC = 8,
     LW_ANTIREFLECT = 9,
 };
+enum { LW_SIGMOID = 0, LW_TANH = 1, LW_TANH_AFTER = 2 }; /* gates: the last after a reset gate has acted */
+enum { LW_GRU_PUBLISHED = 0, LW_GRU = 1, LW_LSTM = 2 };
 enum { LW_DEC_LO = 0, LW_DEC_HI = 1, LW_REC_LO = 2, LW_REC_HI = 3 };
 
 /* A multilevel transform. `len[j]` is the number of approximation coefficients after j levels (len[0] = n). A packed
@@ -53,6 +55,7 @@ typedef struct {
  * null pointer among the gradients means that it is not wanted. */
 typedef struct {
     int64_t rows, in, out, k, n, m;
+    int64_t banks, steps; /* 0 means 1: a bank for each block, the number of times that a row is computed */
     int chunked, wrap, bf16, threads;
     lw_plan w;
     double scale;
@@ -60,6 +63,17 @@ typedef struct {
     void *y, *gx, *gB, *gG, *gS, *gbias, *gfilter[4];
     const int64_t *perm;
 } lw_job;
+
+/* A sequence through a recurrent cell. In `job`: rows is the batch, in the size of the state, k the number of gates, x
+ * their input products, (first[steps], k in), y the states after each step; gy without gradients for the last states. Step
+ * t has the rows first[t] to first[t + 1] - 1, never more than the step before: those of the first sequences. */
+typedef struct {
+    lw_job job;
+    int cell, reverse;
+    const int64_t *first;
+    const void *h0, *c0, *ghn, *gcn; /* of the backward pass, or null */
+    void *hn, *cn, *cells, *gh0, *gc0; /* `cells`: the second state after each step */
+} lw_recurrence;
 
 /* The kernels of one instruction set for one type. */
 typedef struct {
@@ -71,6 +85,8 @@ typedef struct {
     int (*waverec_backward)(const lw_job *);
     int (*sandwich)(const lw_job *);
     int (*sandwich_backward)(const lw_job *);
+    int (*recurrent)(const lw_job *); /* the first member of an lw_recurrence */
+    int (*recurrent_backward)(const lw_job *);
 } lw_kernels;
 
 typedef struct {

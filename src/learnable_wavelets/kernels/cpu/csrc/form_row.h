@@ -103,3 +103,14 @@ LW_LOCAL void NAME(hadamard_store_row)(T *t, int64_t n, int64_t cols, const T *S
     NAME(hadamard_row)(t, n);
     NAME(store_row)(t, cols, S, bias, y, bf16, ld, row, nrows, 0);
 }
+
+/* The buffers of a recurrent step are padded to whole vectors, and so are its parameters. */
+LW_INLINE int64_t NAME(vectors_row)(int64_t n) { return (n + LANES - 1) / LANES; }
+LW_INLINE vec NAME(parameter_row)(const T *p, int64_t i) { return NAME(loadu)(p + i * LANES); }
+
+/* A single row is there or not. */
+LW_LOCAL void NAME(replace_row)(T *to, const T *from, int64_t n, int first) { (void)to, (void)from, (void)n, (void)first; }
+
+LW_LOCAL void NAME(add_lines_row)(const T *from, int64_t count, T scale, T *to) {
+    for (int64_t i = 0; i < count; i++) to[i] += from[i] * scale;
+}

@@ -233,3 +233,21 @@ LW_LOCAL void NAME(hadamard_store_tile)(vec *t, int64_t n, int64_t cols, const T
         NAME(store_tile)(t + s, lw_min(block, cols - s), S + s, bias ? bias + s : NULL, y, bf16, ld, row, nrows, s);
     }
 }
+
+/* A recurrent step works on whole vectors: as many as there are lines, each with one parameter. */
+LW_INLINE int64_t NAME(vectors_tile)(int64_t n) { return n; }
+LW_INLINE vec NAME(parameter_tile)(const T *p, int64_t i) { return NAME(zero)() + p[i]; }
+
+/* The rows from `first` on take the values of `from`, or zero for NULL: their sequences have ended, or not begun. */
+LW_LOCAL void NAME(replace_tile)(vec *to, const vec *from, int64_t n, int first) {
+    NAME(word) lanes[LANES];
+    words mask;
+    for (int l = 0; l < LANES; l++) lanes[l] = l < first ? ~(NAME(word))0 : 0;
+    memcpy(&mask, lanes, sizeof mask);
+    for (int64_t i = 0; i < n; i++) to[i] = NAME(choose)(mask, to[i], from ? from[i] : NAME(zero)());
+}
+
+/* to[i] += the sum of line i over the rows, times `scale` */
+LW_LOCAL void NAME(add_lines_tile)(const vec *from, int64_t count, T scale, T *to) {
+    for (int64_t i = 0; i < count; i++) to[i] += NAME(sum)(from[i]) * scale;
+}

@@ -36,6 +36,7 @@ typedef struct {
 } NAME(call);
 
 #include "vec.h"
+#include "nonlinear.h"
 #include "fwht.h"
 #include "wavelet_tile.h"
 #include "wavelet_row.h"
@@ -46,6 +47,9 @@ typedef struct {
 #include "multilevel.h"
 #include "transforms.h"
 #include "sandwich.h"
+#include "gate.h"
+#include "recurrent.h"
+#include "recurrent_back.h"
 #undef FORM
 #undef E
 
@@ -56,6 +60,9 @@ typedef struct {
 #include "multilevel.h"
 #include "transforms.h"
 #include "sandwich.h"
+#include "gate.h"
+#include "recurrent.h"
+#include "recurrent_back.h"
 #undef FORM
 #undef E
 #include "fft_tile.h"
@@ -74,6 +81,8 @@ static const lw_kernels NAME(lw_kernels) = {
     NAME(waverec_backward),
     NAME(sandwich),
     NAME(sandwich_backward),
+    NAME(recurrent),
+    NAME(recurrent_backward),
 };
 
 #include "undef.h"
