@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from . import _flat as flat
+from . import _flat_recurrent as recurrent
 from . import cpu, triton
 from ._autograd import Operator, eager_fwht, eager_path, register, register_fwht
 from ._backend import BACKENDS, REFERENCE, forced_backend
@@ -33,6 +34,7 @@ SCHEMAS = {
     "waverec_backward": f"(Tensor grad, Tensor packed, {_BANK}, int n, str mode, int level, bool[] needs) -> {_THREE}",
     "sandwich": f"({_OPERANDS}) -> Tensor",
     "sandwich_backward": f"(Tensor grad, {_OPERANDS}, bool[] needs) -> ({', '.join(['Tensor'] * len(TENSORS))})",
+    **recurrent.SCHEMAS,
 }
 
 
@@ -62,8 +64,9 @@ def _implementation(name: str) -> Callable[..., Any]:
             if backend is not REFERENCE:
                 return found
             # plain torch may return a view, or an argument itself, as no operator may
-            results = [t.clone(memory_format=torch.contiguous_format) for t in ((found,) if data == 0 else found)]
-            return results if data else results[0]
+            several = isinstance(found, tuple)
+            results = [t.clone(memory_format=torch.contiguous_format) for t in (found if several else (found,))]
+            return results if several else results[0]
 
     return run
 
@@ -111,4 +114,5 @@ EAGER = {
     "wavedec": _differentiable("wavedec", 3, range(3)),
     "waverec": _differentiable("waverec", 3, range(3)),
     "sandwich": _differentiable("sandwich", 1 + len(TENSORS), [p for p in range(1 + len(TENSORS)) if p != 1 + INDEX]),
+    **{name: recurrent.register(c, OPERATORS[f"{name}_backward"], LIBRARY) for name, c in recurrent.CELLS.items()},
 }

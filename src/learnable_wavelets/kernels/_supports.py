@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from ._recurrence import Recurrence
 from ._sandwich import Sandwich
 
 
@@ -26,6 +27,8 @@ class Backend(Protocol):
     """
 
     SUPPORTS: Supports
+    RECURRENT: Supports
+    """The calls of `recurrent`: whole sequences."""
 
     def missing(self) -> str | None: ...
 
@@ -47,4 +50,18 @@ class Backend(Protocol):
 
     def sandwich_backward(
         self, grad: Tensor, x: Tensor, operands: Sandwich, needs: Sequence[bool]
+    ) -> Sequence[Tensor]: ...
+
+    def recurrent(
+        self, inputs: Tensor, start: tuple[Tensor, ...], recurrence: Recurrence
+    ) -> tuple[Tensor, ...]: ...
+
+    def recurrent_backward(
+        self,
+        grads: Sequence[Tensor],
+        inputs: Tensor,
+        start: tuple[Tensor, ...],
+        recurrence: Recurrence,
+        found: Sequence[Tensor],
+        needs: Sequence[bool],
     ) -> Sequence[Tensor]: ...

@@ -7,6 +7,8 @@ from ._backward import wavedec_backward as wavedec_backward
 from ._backward import waverec_backward as waverec_backward
 from ._hadamard import fwht as fwht
 from ._hadamard import hadamard as hadamard
+from ._recurrent import recurrent as recurrent
+from ._recurrent import recurrent_backward as recurrent_backward
 from ._sandwich import sandwich as sandwich
 from ._wavelet import coeff_lengths as coeff_lengths
 from ._wavelet import decompose as decompose
@@ -15,6 +17,7 @@ from ._wavelet import wavedec as wavedec
 from ._wavelet import waverec as waverec
 
 SUPPORTS = Supports(MODES, REAL_DTYPES)
+RECURRENT = Supports((), ())  # a loop over the steps serves the layers better
 
 
 def missing() -> str | None:

@@ -1,0 +1,225 @@
+"""The operators `gru` and `lstm` in flat form, checked, as `_flat` has the others, and their derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ._autograd import is_batched, is_plain_eager, save
+from ._backend import BACKENDS, REFERENCE
+from ._recurrence import GATES, Recurrence, check_recurrence, check_sizes, contiguous
+from ._sandwich import CONSTANTS, INDEX, TENSORS, Sandwich
+from ._supports import Backend
+from ._validate import check_needs, check_operand, check_permutation
+
+_OPERANDS = ", ".join(f"{kind} {name}" for name, kind in {**TENSORS, **CONSTANTS}.items())
+
+
+class Call(NamedTuple):
+    """The arguments of an operator: input products and first states, then how they run."""
+
+    inputs: Tensor
+    start: tuple[Tensor, ...]
+    recurrence: Recurrence
+
+    def flat(self) -> tuple[Any, ...]:
+        """Return the arguments in the order of the schema."""
+        cell, sizes, gates, reverse = self.recurrence
+        kind = () if cell == "lstm" else (cell == "gru",)
+        return (self.inputs, *self.start, sizes, *gates.tensors(), *gates.constants(), *kind, reverse)
+
+
+class Cell(NamedTuple):
+    """An operator: its name, its states, and the argument that not all have."""
+
+    name: str
+    states: tuple[str, ...]
+    option: str
+
+    @property
+    def schema(self) -> str:
+        states = ", ".join(f"Tensor {name}" for name in self.states)
+        return f"Tensor inputs, {states}, Tensor? sizes, {_OPERANDS}, {self.option}bool reverse"
+
+    @property
+    def schemas(self) -> dict[str, str]:
+        """The schemas of the operator and its gradients."""
+        results = 2 * len(self.states)
+        grads, found = ", ".join(f"Tensor grad{i}" for i in range(1 + len(self.states))), "Tensor y"
+        if len(self.states) > 1:
+            found += ", Tensor cells"
+        count = len(self.states) + len(TENSORS)
+        return {
+            self.name: f"({self.schema}) -> ({', '.join(['Tensor'] * results)})",
+            f"{self.name}_backward": f"({grads}, {self.schema}, {found}, bool[] needs) -> "
+            f"({', '.join(['Tensor'] * count)})",
+        }
+
+    @property
+    def tensors(self) -> int:
+        return 2 + len(self.states) + len(TENSORS)
+
+    @property
+    def places(self) -> list[int]:
+        """Arguments that have a gradient: all tensors but `sizes` and the permutation."""
+        first = 2 + len(self.states)
+        return [p for p in range(self.tensors) if p not in (first - 1, first + INDEX)]
+
+    def parse(self, arguments: Sequence[Any]) -> Call:
+        inputs, *rest = arguments
+        count = len(self.states)
+        start, sizes, operands = tuple(rest[:count]), rest[count], rest[count + 1 :]
+        gates = Sandwich.from_flat(operands[: len(TENSORS) + len(CONSTANTS)])
+        cell = self.name if len(operands) == len(TENSORS) + len(CONSTANTS) + 1 or operands[-2] else "gru_published"
+        return Call(inputs, start, Recurrence(cell, sizes, gates, operands[-1]))
+
+    def split(self, arguments: Sequence[Any]) -> tuple[Sequence[Tensor], Call, Sequence[Tensor], list[bool]]:
+        """Return gradients, the call, what it had stored, and which gradients are needed."""
+        count = len(self.states)
+        call = self.parse(arguments[1 + count : -1 - count])
+        leaves = [arguments[1 + count + place] for place in self.places]
+        return arguments[: 1 + count], call, arguments[-1 - count : -1], check_needs(arguments[-1], leaves)
+
+
+GRU = Cell("gru", ("h0",), "bool reset_after, ")
+LSTM = Cell("lstm", ("h0", "c0"), "")
+CELLS = {cell.name: cell for cell in (GRU, LSTM)}
+SCHEMAS = GRU.schemas | LSTM.schemas
+
+
+def checked(backend: Backend, call: Call) -> tuple[Backend, Call]:
+    """Return a back end that serves the call, and the call, as kernels take it."""
+    inputs, start, recurrence = call
+    check_recurrence(inputs, start, recurrence)
+    _, dtypes, devices = backend.RECURRENT
+    if inputs.dtype not in dtypes or inputs.device.type not in devices:
+        return REFERENCE, call
+    return backend, Call(*contiguous(inputs, start, recurrence))
+
+
+def _run(cell: Cell, backend: Backend, *arguments: Any) -> tuple[Tensor, ...]:
+    backend, call = checked(backend, cell.parse(arguments))
+    _check_values(backend, call)
+    return backend.recurrent(*call)
+
+
+def _run_backward(cell: Cell, backend: Backend, *arguments: Any) -> tuple[Tensor, ...]:
+    grads, call, found, needs = cell.split(arguments)
+    backend, call = checked(backend, call)
+    _check_values(backend, call)
+    shape = (call.inputs.shape[0], call.start[0].shape[1])
+    shapes = [shape, *(s.shape for s in call.start)]
+    for name, tensor, expected in zip(("grad0", "grad1", "grad2"), grads, shapes, strict=False):
+        check_operand(name, tensor, tuple(expected), call.inputs.dtype, call.inputs)
+    for name, tensor in zip(("y", "cells"), found, strict=False):
+        check_operand(name, tensor, shape, call.inputs.dtype, call.inputs)
+    grads, found = [g.contiguous() for g in grads], [f.contiguous() for f in found]
+    return tuple(backend.recurrent_backward(grads, *call, found, needs))
+
+
+def _check_values(backend: Backend, call: Call) -> None:
+    check_sizes(call.inputs, call.start[0], call.recurrence.sizes)
+    if backend is not BACKENDS["cpu"]:  # the C checks each entry of its own copy
+        check_permutation(call.recurrence.gates.permutation)
+
+
+def _fake(cell: Cell, *arguments: Any) -> tuple[Tensor, ...]:
+    inputs, start, recurrence = cell.parse(arguments)
+    check_recurrence(inputs, start, recurrence)
+    shape = (inputs.shape[0], start[0].shape[1])
+    return (inputs.new_empty(shape), *(s.new_empty(s.shape) for s in start), *(inputs.new_empty(shape) for _ in start[1:]))
+
+
+def _fake_backward(cell: Cell, *arguments: Any) -> tuple[Tensor, ...]:
+    _, call, _, needs = cell.split(arguments)
+    leaves = [call.flat()[place] for place in cell.places]
+    return tuple(
+        t.new_empty(t.shape) if needed else call.inputs.new_empty((0,)) for t, needed in zip(leaves, needs, strict=True)
+    )
+
+
+def _reference_backward(cell: Cell, *arguments: Any) -> tuple[Tensor, ...]:
+    """Return the gradients in plain torch, unchecked."""
+    grads, call, found, needs = cell.split(arguments)
+    return tuple(REFERENCE.recurrent_backward(grads, *call, found, needs))
+
+
+gru, lstm = partial(_run, GRU), partial(_run, LSTM)
+gru_backward, lstm_backward = partial(_run_backward, GRU), partial(_run_backward, LSTM)
+fake_gru, fake_lstm = partial(_fake, GRU), partial(_fake, LSTM)
+fake_gru_backward, fake_lstm_backward = partial(_fake_backward, GRU), partial(_fake_backward, LSTM)
+
+
+# --- derivatives
+
+
+def _save(ctx: Any, cell: Cell, tensors: Sequence[Tensor | None], constants: Sequence[Any], results: Any) -> None:
+    """Keep the arguments and the states after each step."""
+    y, *rest = results
+    cells = rest[len(cell.states) :]
+    save(ctx, (*tensors, y, *cells), constants)
+    ctx.set_materialize_grads(False)
+    ctx.mark_non_differentiable(*cells)
+
+
+def _differentiate(cell: Cell, ctx: Any, grads: Sequence[Tensor | None], backward: Callable[..., Any]) -> list[Any]:
+    tensors = list(ctx.saved_tensors)
+    for place in ctx.absent:
+        tensors.insert(place, None)
+    arguments, found = tensors[: cell.tensors], tensors[cell.tensors :]
+    needs = [ctx.needs_input_grad[place] for place in cell.places]
+    likes = [found[0], *arguments[1 : 1 + len(cell.states)]]
+    given = [torch.zeros_like(like) if g is None else g for g, like in zip(grads, likes, strict=False)]
+    if torch.is_grad_enabled() or any(map(is_batched, given)):  # create_graph=True: to be differentiated once more
+        backward = partial(_reference_backward, cell)
+    gradients = backward(*given, *arguments, *ctx.constants, *found, needs)
+    results: list[Tensor | None] = [None] * (cell.tensors + len(ctx.constants))
+    for place, needed, gradient in zip(cell.places, needs, gradients, strict=True):
+        results[place] = gradient if needed else None
+    return results
+
+
+def register(cell: Cell, backward: Callable[..., Any], library: torch.library.Library) -> Callable[..., Any]:
+    """Give the registered operator its derivatives, and return its eager path `(*tensors, constants, backend, compute)`.
+
+    Args:
+        cell: the operator.
+        backward: the registered operator for its gradients.
+        library: where it is registered.
+    """
+
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        _save(ctx, cell, inputs[: cell.tensors], inputs[cell.tensors :], output)
+
+    torch.library.register_autograd(
+        f"{library.ns}::{cell.name}",
+        lambda ctx, *grads: tuple(_differentiate(cell, ctx, grads, backward)),
+        setup_context=setup_context,
+        lib=library,
+    )
+
+    class Eager(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, *inputs: Any) -> Any:
+            *tensors, constants, backend, compute = inputs
+            results = compute()
+            _save(ctx, cell, tensors, constants, results)
+            ctx.backend = backend
+            return results
+
+        @staticmethod
+        def backward(ctx: Any, *grads: Any) -> Any:
+            plain = is_plain_eager(grads)
+            rule = partial(_run_backward, cell, ctx.backend) if plain else backward
+            return (*_differentiate(cell, ctx, grads, rule)[: cell.tensors], None, None, None)
+
+    named: Any = type(cell.name.capitalize(), (Eager,), {})
+    apply: Callable[..., Any] = named.apply
+    return apply
+
+
+__all__ = ["CELLS", "GATES", "SCHEMAS", "Call", "checked", "register"]
