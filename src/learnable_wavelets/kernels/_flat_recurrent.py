@@ -11,10 +11,11 @@ from torch import Tensor
 
 from ._autograd import is_batched, is_plain_eager, save
 from ._backend import BACKENDS, REFERENCE
-from ._recurrence import GATES, Recurrence, check_recurrence, check_sizes, contiguous
+from ._recurrence import Recurrence
 from ._sandwich import CONSTANTS, INDEX, TENSORS, Sandwich
 from ._supports import Backend
 from ._validate import check_needs, check_operand, check_permutation
+from ._validate_recurrent import check_recurrence, check_sizes, contiguous
 
 _OPERANDS = ", ".join(f"{kind} {name}" for name, kind in {**TENSORS, **CONSTANTS}.items())
 
@@ -221,5 +222,3 @@ def register(cell: Cell, backward: Callable[..., Any], library: torch.library.Li
     apply: Callable[..., Any] = named.apply
     return apply
 
-
-__all__ = ["CELLS", "GATES", "SCHEMAS", "Call", "checked", "register"]

@@ -72,6 +72,37 @@ def waverec_backward(grad: Shape, packed: Shape, *args: Any, out_shape: Any = No
     return waverec(packed, *filters_n_mode_level) * (2 + any(needs[1:]))
 
 
+def _recurrent(inputs: Shape, diag_in: Shape, permutation: Shape, *operands: Any) -> tuple[int, int]:
+    """Return the operations of the forward pass and of the transforms alone; a gate's nonlinearity counts nothing."""
+    _, _, _, dec_lo, _, _, _, kind, mode, level, layout = operands[:11]
+    n = layout[2]
+    pair = 2 * (hadamard_flops(n) if kind == "hadamard" else wavelet_flops(n, dec_lo[1], mode, level))
+    gates, hidden = diag_in
+    products = inputs[0] * gates
+    return products * (pair + 4 * hidden + permutation[1]), products * pair
+
+
+def gru(inputs: Shape, h0: Shape, sizes: Any, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    return _recurrent(inputs, *args)[0]
+
+
+def lstm(inputs: Shape, h0: Shape, c0: Shape, sizes: Any, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    return _recurrent(inputs, *args)[0]
+
+
+def gru_backward(*args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    return _recurrent_backward(args[2], *args[5:-2], needs=args[-1][2:])
+
+
+def lstm_backward(*args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    return _recurrent_backward(args[3], *args[7:-3], needs=args[-1][3:])
+
+
+def _recurrent_backward(inputs: Shape, *operands: Any, needs: Sequence[bool]) -> int:
+    forward, transforms = _recurrent(inputs, *operands)
+    return 2 * forward + any(needs[4:]) * transforms
+
+
 _COUNTER = "torch.utils.flop_counter"
 
 

@@ -95,7 +95,7 @@ OPERATORS = {name: getattr(getattr(torch.ops, NAMESPACE), name).default for name
 def call_operator(name: str, *arguments: Any) -> Tensor:
     """Call the registered operator, which compilers, modes and tensor subclasses see."""
     if not torch.compiler.is_compiling() and any(map(is_distributed, arguments)):
-        register_rules(getattr(torch.ops, NAMESPACE), tuple(SCHEMAS))
+        register_rules(getattr(torch.ops, NAMESPACE), tuple(name for name in SCHEMAS if name not in recurrent.SCHEMAS))
     result: Tensor = OPERATORS[name](*arguments)
     return result
 

@@ -148,6 +148,10 @@ class GRU(_GRUStep, Recurrent):
         )  # fmt: skip
         self.reset_after = reset_after
 
+    @property
+    def _cell(self) -> str:
+        return "gru" if self.reset_after else "gru_published"
+
 
 class GRUCell(_GRUStep, Cell):
     """One step of `GRU`: `nn.GRUCell` with any layer as recurrent matrix.

@@ -9,6 +9,7 @@ from ._hadamard import fwht as fwht
 from ._hadamard import hadamard as hadamard
 from ._recurrent import recurrent as recurrent
 from ._recurrent import recurrent_backward as recurrent_backward
+from ._recurrent import scan as scan
 from ._sandwich import sandwich as sandwich
 from ._wavelet import coeff_lengths as coeff_lengths
 from ._wavelet import decompose as decompose
