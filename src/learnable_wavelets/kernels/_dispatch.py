@@ -20,7 +20,7 @@ from ._flat import fwht as checked_fwht
 from ._flat_recurrent import Call, checked
 from ._library import EAGER, OPERATORS, call_operator
 from ._precision import full_precision
-from ._recurrence import Recurrence
+from ._recurrence import Inputs, Recurrence
 from ._sandwich import Sandwich
 from ._supports import Backend
 from ._validate import check_operands, check_sandwich, check_transform
@@ -102,15 +102,15 @@ def serves_sequences(x: Tensor, mode: str) -> bool:
     return mode in modes and x.dtype in dtypes and x.device.type in devices
 
 
-def recurrent(inputs: Tensor, start: tuple[Tensor, ...], recurrence: Recurrence) -> tuple[Tensor, tuple[Tensor, ...]]:
+def recurrent(inputs: Inputs, start: tuple[Tensor, ...], recurrence: Recurrence) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Return the outputs of all steps and the last states, see `reference.recurrent`; where `serves_sequences`."""
     call = Call(inputs, start, recurrence)
     name = "lstm" if recurrence.cell == "lstm" else "gru"
-    tensors = (inputs, *start, recurrence.sizes, *recurrence.gates.tensors())
+    tensors = (*inputs, *start, recurrence.sizes, *recurrence.gates.tensors())
     if not is_plain_eager(tensors):
         results = OPERATORS[name](*call.flat())
     else:
-        backend, taken = checked(choose(inputs, recurrence.gates.transform.mode), call)
+        backend, taken = checked(choose(inputs.data, recurrence.gates.transform.mode), call)
         compute = partial(backend.recurrent, *taken)
         constants = call.flat()[len(tensors) :]
         results = EAGER[name](*tensors, constants, backend, compute) if torch.is_grad_enabled() else compute()

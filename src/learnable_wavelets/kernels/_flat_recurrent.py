@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ._autograd import is_batched, is_plain_eager, save
 from ._backend import BACKENDS, REFERENCE
-from ._recurrence import Recurrence
+from ._recurrence import Inputs, Recurrence
 from ._sandwich import CONSTANTS, INDEX, TENSORS, Sandwich
 from ._supports import Backend
 from ._validate import check_needs, check_operand, check_permutation
@@ -21,9 +21,9 @@ _OPERANDS = ", ".join(f"{kind} {name}" for name, kind in {**TENSORS, **CONSTANTS
 
 
 class Call(NamedTuple):
-    """The arguments of an operator: input products and first states, then how they run."""
+    """The arguments of an operator: inputs and first states, then how they run."""
 
-    inputs: Tensor
+    inputs: Inputs
     start: tuple[Tensor, ...]
     recurrence: Recurrence
 
@@ -31,7 +31,7 @@ class Call(NamedTuple):
         """Return the arguments in the order of the schema."""
         cell, sizes, gates, reverse = self.recurrence
         kind = () if cell == "lstm" else (cell == "gru",)
-        return (self.inputs, *self.start, sizes, *gates.tensors(), *gates.constants(), *kind, reverse)
+        return (*self.inputs, *self.start, sizes, *gates.tensors(), *gates.constants(), *kind, reverse)
 
 
 class Cell(NamedTuple):
@@ -44,7 +44,7 @@ class Cell(NamedTuple):
     @property
     def schema(self) -> str:
         states = ", ".join(f"Tensor {name}" for name in self.states)
-        return f"Tensor inputs, {states}, Tensor? sizes, {_OPERANDS}, {self.option}bool reverse"
+        return f"Tensor inputs, Tensor? weight_ih, Tensor? bias_ih, {states}, Tensor? sizes, {_OPERANDS}, {self.option}bool reverse"
 
     @property
     def schemas(self) -> dict[str, str]:
@@ -53,7 +53,7 @@ class Cell(NamedTuple):
         grads, found = ", ".join(f"Tensor grad{i}" for i in range(1 + len(self.states))), "Tensor y"
         if len(self.states) > 1:
             found += ", Tensor cells"
-        count = len(self.states) + len(TENSORS)
+        count = 2 + len(self.states) + len(TENSORS)
         return {
             self.name: f"({self.schema}) -> ({', '.join(['Tensor'] * results)})",
             f"{self.name}_backward": f"({grads}, {self.schema}, {found}, bool[] needs) -> "
@@ -62,21 +62,21 @@ class Cell(NamedTuple):
 
     @property
     def tensors(self) -> int:
-        return 2 + len(self.states) + len(TENSORS)
+        return 4 + len(self.states) + len(TENSORS)
 
     @property
     def places(self) -> list[int]:
         """Arguments that have a gradient: all tensors but `sizes` and the permutation."""
-        first = 2 + len(self.states)
+        first = 4 + len(self.states)
         return [p for p in range(self.tensors) if p not in (first - 1, first + INDEX)]
 
     def parse(self, arguments: Sequence[Any]) -> Call:
-        inputs, *rest = arguments
+        data, weight, bias, *rest = arguments
         count = len(self.states)
         start, sizes, operands = tuple(rest[:count]), rest[count], rest[count + 1 :]
         gates = Sandwich.from_flat(operands[: len(TENSORS) + len(CONSTANTS)])
         cell = self.name if len(operands) == len(TENSORS) + len(CONSTANTS) + 1 or operands[-2] else "gru_published"
-        return Call(inputs, start, Recurrence(cell, sizes, gates, operands[-1]))
+        return Call(Inputs(data, weight, bias), start, Recurrence(cell, sizes, gates, operands[-1]))
 
     def split(self, arguments: Sequence[Any]) -> tuple[Sequence[Tensor], Call, Sequence[Tensor], list[bool]]:
         """Return gradients, the call, what it had stored, and which gradients are needed."""
@@ -97,7 +97,7 @@ def checked(backend: Backend, call: Call) -> tuple[Backend, Call]:
     inputs, start, recurrence = call
     check_recurrence(inputs, start, recurrence)
     _, dtypes, devices = backend.RECURRENT
-    if inputs.dtype not in dtypes or inputs.device.type not in devices:
+    if inputs.data.dtype not in dtypes or inputs.data.device.type not in devices:
         return REFERENCE, call
     return backend, Call(*contiguous(inputs, start, recurrence))
 
@@ -112,18 +112,19 @@ def _run_backward(cell: Cell, backend: Backend, *arguments: Any) -> tuple[Tensor
     grads, call, found, needs = cell.split(arguments)
     backend, call = checked(backend, call)
     _check_values(backend, call)
-    shape = (call.inputs.shape[0], call.start[0].shape[1])
+    data = call.inputs.data
+    shape = (data.shape[0], call.start[0].shape[1])
     shapes = [shape, *(s.shape for s in call.start)]
     for name, tensor, expected in zip(("grad0", "grad1", "grad2"), grads, shapes, strict=False):
-        check_operand(name, tensor, tuple(expected), call.inputs.dtype, call.inputs)
+        check_operand(name, tensor, tuple(expected), data.dtype, data)
     for name, tensor in zip(("y", "cells"), found, strict=False):
-        check_operand(name, tensor, shape, call.inputs.dtype, call.inputs)
+        check_operand(name, tensor, shape, data.dtype, data)
     grads, found = [g.contiguous() for g in grads], [f.contiguous() for f in found]
     return tuple(backend.recurrent_backward(grads, *call, found, needs))
 
 
 def _check_values(backend: Backend, call: Call) -> None:
-    check_sizes(call.inputs, call.start[0], call.recurrence.sizes)
+    check_sizes(call.inputs.data, call.start[0], call.recurrence.sizes)
     if backend is not BACKENDS["cpu"]:  # the C checks each entry of its own copy
         check_permutation(call.recurrence.gates.permutation)
 
@@ -131,15 +132,16 @@ def _check_values(backend: Backend, call: Call) -> None:
 def _fake(cell: Cell, *arguments: Any) -> tuple[Tensor, ...]:
     inputs, start, recurrence = cell.parse(arguments)
     check_recurrence(inputs, start, recurrence)
-    shape = (inputs.shape[0], start[0].shape[1])
-    return (inputs.new_empty(shape), *(s.new_empty(s.shape) for s in start), *(inputs.new_empty(shape) for _ in start[1:]))
+    data = inputs.data
+    shape = (data.shape[0], start[0].shape[1])
+    return (data.new_empty(shape), *(s.new_empty(s.shape) for s in start), *(data.new_empty(shape) for _ in start[1:]))
 
 
 def _fake_backward(cell: Cell, *arguments: Any) -> tuple[Tensor, ...]:
     _, call, _, needs = cell.split(arguments)
     leaves = [call.flat()[place] for place in cell.places]
     return tuple(
-        t.new_empty(t.shape) if needed else call.inputs.new_empty((0,)) for t, needed in zip(leaves, needs, strict=True)
+        t.new_empty(t.shape) if needed else call.inputs.data.new_empty((0,)) for t, needed in zip(leaves, needs, strict=True)
     )
 
 
@@ -173,7 +175,7 @@ def _differentiate(cell: Cell, ctx: Any, grads: Sequence[Tensor | None], backwar
         tensors.insert(place, None)
     arguments, found = tensors[: cell.tensors], tensors[cell.tensors :]
     needs = [ctx.needs_input_grad[place] for place in cell.places]
-    likes = [found[0], *arguments[1 : 1 + len(cell.states)]]
+    likes = [found[0], *arguments[3 : 3 + len(cell.states)]]
     given = [torch.zeros_like(like) if g is None else g for g, like in zip(grads, likes, strict=False)]
     if torch.is_grad_enabled() or any(map(is_batched, given)):  # create_graph=True: to be differentiated once more
         backward = partial(_reference_backward, cell)

@@ -72,34 +72,33 @@ def waverec_backward(grad: Shape, packed: Shape, *args: Any, out_shape: Any = No
     return waverec(packed, *filters_n_mode_level) * (2 + any(needs[1:]))
 
 
-def _recurrent(inputs: Shape, diag_in: Shape, permutation: Shape, *operands: Any) -> tuple[int, int]:
+def _recurrent(x: Shape, weight: Any, diag_in: Shape, permutation: Shape, *operands: Any) -> tuple[int, int]:
     """Return the operations of the forward pass and of the transforms alone; a gate's nonlinearity counts nothing."""
-    _, _, _, dec_lo, _, _, _, kind, mode, level, layout = operands[:11]
-    n = layout[2]
-    pair = 2 * (hadamard_flops(n) if kind == "hadamard" else wavelet_flops(n, dec_lo[1], mode, level))
+    dec_lo, (kind, mode, level, layout) = operands[3], operands[7:11]
     gates, hidden = diag_in
-    products = inputs[0] * gates
-    return products * (pair + 4 * hidden + permutation[1]), products * pair
+    pair = 2 * (hadamard_flops(layout[2]) if kind == "hadamard" else wavelet_flops(layout[2], dec_lo[1], mode, level))
+    products, dense = x[0] * gates, 0 if weight is None else 2 * x[1] * hidden
+    return products * (pair + dense + 3 * hidden + permutation[1]), products * pair
 
 
-def gru(inputs: Shape, h0: Shape, sizes: Any, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
-    return _recurrent(inputs, *args)[0]
+def gru(x: Shape, weight: Any, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    return _recurrent(x, weight, *args[3:])[0]
 
 
-def lstm(inputs: Shape, h0: Shape, c0: Shape, sizes: Any, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
-    return _recurrent(inputs, *args)[0]
+def lstm(x: Shape, weight: Any, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    return _recurrent(x, weight, *args[4:])[0]
 
 
 def gru_backward(*args: Any, out_shape: Any = None, **kwargs: Any) -> int:
-    return _recurrent_backward(args[2], *args[5:-2], needs=args[-1][2:])
+    return _recurrent_backward(*args[2:4], *args[7:], needs=args[-1][4:])
 
 
 def lstm_backward(*args: Any, out_shape: Any = None, **kwargs: Any) -> int:
-    return _recurrent_backward(args[3], *args[7:-3], needs=args[-1][3:])
+    return _recurrent_backward(*args[3:5], *args[9:], needs=args[-1][5:])
 
 
-def _recurrent_backward(inputs: Shape, *operands: Any, needs: Sequence[bool]) -> int:
-    forward, transforms = _recurrent(inputs, *operands)
+def _recurrent_backward(*args: Any, needs: Sequence[bool]) -> int:
+    forward, transforms = _recurrent(*args)
     return 2 * forward + any(needs[4:]) * transforms
 
 

@@ -12,6 +12,17 @@ GATES = {"gru_published": 3, "gru": 3, "lstm": 4}
 """Cells, and how many gates they have: reset, update, state; input, forget, cell, output."""
 
 
+class Inputs(NamedTuple):
+    """The inputs of a cell, rows ordered by step, and the dense matrix of all gates that multiplies them."""
+
+    data: Tensor
+    """`(rows, input_size)`, or without a matrix the products, `(rows, gates * hidden)`."""
+    weight: Tensor | None = None
+    """`(gates * hidden, input_size)`."""
+    bias: Tensor | None = None
+    """`(gates * hidden,)`."""
+
+
 class Recurrence(NamedTuple):
     """A cell, how it runs, and the sandwiches of all of its gates."""
 
@@ -23,8 +34,8 @@ class Recurrence(NamedTuple):
     """Each tensor with a row for each gate, `(gates, ...)`; the layout, the scale and the rest are those of one gate."""
     reverse: bool
 
-    def steps(self, inputs: Tensor, h0: Tensor) -> list[int]:
+    def steps(self, data: Tensor, h0: Tensor) -> list[int]:
         """Return the rows of each step."""
         if self.sizes is None:
-            return [h0.shape[0]] * (inputs.shape[0] // h0.shape[0])
+            return [h0.shape[0]] * (data.shape[0] // h0.shape[0])
         return [int(size) for size in self.sizes.tolist()]

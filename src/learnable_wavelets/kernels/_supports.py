@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from ._recurrence import Recurrence
+from ._recurrence import Inputs, Recurrence
 from ._sandwich import Sandwich
 
 
@@ -53,13 +53,13 @@ class Backend(Protocol):
     ) -> Sequence[Tensor]: ...
 
     def recurrent(
-        self, inputs: Tensor, start: tuple[Tensor, ...], recurrence: Recurrence
+        self, inputs: Inputs, start: tuple[Tensor, ...], recurrence: Recurrence
     ) -> tuple[Tensor, ...]: ...
 
     def recurrent_backward(
         self,
         grads: Sequence[Tensor],
-        inputs: Tensor,
+        inputs: Inputs,
         start: tuple[Tensor, ...],
         recurrence: Recurrence,
         found: Sequence[Tensor],

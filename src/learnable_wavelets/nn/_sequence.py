@@ -15,11 +15,15 @@ from torch.nn.utils.rnn import PackedSequence
 
 from .._checks import check_dropout, check_flag, check_size
 from ..kernels import _dispatch as kernels
+from ..kernels._recurrence import Inputs as KernelInputs
 from ..kernels._recurrence import Recurrence
 from ..kernels.reference import scan
 from ._fuse import SequenceContext
 from ._gates import stack_gates
 from ._recurrent import Gated, Inputs, LayerFactory, State, Step, check_dense
+
+
+NARROW = 32  # inputs that the kernel multiplies itself; more are faster as one large product
 
 
 class Steps(NamedTuple):
@@ -154,7 +158,9 @@ class Recurrent(Gated):
         if gates is not None:
             weight, bias = self._input_weights(suffix)
             recurrence = Recurrence(self._cell, steps.sizes, gates, reverse)
-            return kernels.recurrent(linear(x, weight, bias).to(weight.dtype), start, recurrence)
+            narrow = x.shape[-1] <= NARROW and x.dtype == weight.dtype
+            inputs = KernelInputs(x, weight, bias) if narrow else KernelInputs(linear(x, weight, bias).to(weight.dtype))
+            return kernels.recurrent(inputs, start, recurrence)
         outputs, end = scan(
             self._step(suffix, context), self._inputs(x, steps.to_list(), suffix), start, reverse=reverse
         )

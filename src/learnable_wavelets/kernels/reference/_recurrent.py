@@ -6,30 +6,32 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.functional import linear
 
 from .._precision import full_precision
-from .._recurrence import GATES, Recurrence
+from .._recurrence import GATES, Inputs, Recurrence
 from .._sandwich import Sandwich, sources
 from ._backward import gradients
 from ._sandwich import sandwich
 
 State = tuple[Tensor, ...]
-Inputs = tuple[Tensor, ...]
-Step = Callable[[Inputs, State], State]
+Products = tuple[Tensor, ...]
+Step = Callable[[Products, State], State]
 
 
-def recurrent(inputs: Tensor, start: State, recurrence: Recurrence) -> State:
+def recurrent(inputs: Inputs, start: State, recurrence: Recurrence) -> State:
     """Return the outputs, the last states, and for an LSTM the second state after each step.
 
     Args:
-        inputs: the input products of all gates, side by side, `(rows, gates * hidden)`; rows ordered by step.
+        inputs: the inputs and their dense matrix, or the input products of all gates, side by side.
         start: h, and c of an LSTM, `(batch, hidden)`.
         recurrence: the cell and its gates.
     """
-    gates = split_gates(recurrence.gates)
-    steps = torch.split(inputs, recurrence.steps(inputs, start[0]))
-    parts = [step.chunk(GATES[recurrence.cell], dim=-1) for step in steps]
-    with full_precision(inputs):
+    gates, (x, weight, bias) = split_gates(recurrence.gates), inputs
+    with full_precision(x):
+        products = x if weight is None else linear(x, weight, bias)
+        steps = torch.split(products, recurrence.steps(x, start[0]))
+        parts = [step.chunk(GATES[recurrence.cell], dim=-1) for step in steps]
         states, last = scan(
             lambda x, state: _STEPS[recurrence.cell](gates, x, state), parts, start,
             reverse=recurrence.reverse, kept=len(start),
@@ -39,7 +41,7 @@ def recurrent(inputs: Tensor, start: State, recurrence: Recurrence) -> State:
 
 def recurrent_backward(
     grads: Sequence[Tensor],
-    inputs: Tensor,
+    inputs: Inputs,
     start: State,
     recurrence: Recurrence,
     found: Sequence[Tensor],
@@ -49,17 +51,17 @@ def recurrent_backward(
     gates, count = recurrence.gates, len(start)
     constants, permutation = gates.constants(), gates.permutation
 
-    def function(inputs: Tensor, *rest: Tensor) -> Tensor:
+    def function(data: Tensor, weight: Tensor, bias: Tensor, *rest: Tensor) -> Tensor:
         diag_in, *others = rest[count:]
         replaced = Sandwich.from_flat((diag_in, permutation, *others, *constants))
-        results = recurrent(inputs, rest[:count], recurrence._replace(gates=replaced))
+        results = recurrent(Inputs(data, weight, bias), rest[:count], recurrence._replace(gates=replaced))
         return torch.cat([t.flatten() for t in results[: 1 + count]])
 
-    leaves = (inputs, *start, *sources(inputs, gates.tensors())[1:])
+    leaves = (*inputs, *start, *sources(inputs.data, gates.tensors())[1:])
     return gradients(function, leaves, torch.cat([g.flatten() for g in grads]), needs)
 
 
-def scan(step: Step, inputs: Sequence[Inputs], start: State, *, reverse: bool, kept: int = 1) -> tuple[State, State]:
+def scan(step: Step, inputs: Sequence[Products], start: State, *, reverse: bool, kept: int = 1) -> tuple[State, State]:
     """Return the first `kept` states after all steps, each concatenated, and the last states.
 
     The number of rows may fall along the sequence, as in a `PackedSequence`, which holds the longest sequences first:
@@ -99,21 +101,21 @@ def _rows(tensor: Tensor | None, count: int) -> Sequence[Tensor | None]:
     return [None] * count if tensor is None else tensor.unbind()
 
 
-def _gru(gates: list[Sandwich], x: Inputs, state: State) -> State:
+def _gru(gates: list[Sandwich], x: Products, state: State) -> State:
     (h,) = state
     r, z = (torch.sigmoid(x[g] + sandwich(h, gates[g])) for g in (0, 1))
     n = torch.tanh(x[2] + r * sandwich(h, gates[2]))
     return ((1 - z) * n + z * h,)
 
 
-def _gru_published(gates: list[Sandwich], x: Inputs, state: State) -> State:
+def _gru_published(gates: list[Sandwich], x: Products, state: State) -> State:
     (h,) = state
     r, z = (torch.sigmoid(x[g] + sandwich(h, gates[g])) for g in (0, 1))
     n = torch.tanh(x[2] + sandwich(r * h, gates[2]))
     return ((1 - z) * h + z * n,)
 
 
-def _lstm(gates: list[Sandwich], x: Inputs, state: State) -> State:
+def _lstm(gates: list[Sandwich], x: Products, state: State) -> State:
     h, c = state
     i, f, g, o = (part + sandwich(h, gate) for part, gate in zip(x, gates, strict=True))
     c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)

@@ -114,3 +114,20 @@ LW_LOCAL void NAME(replace_row)(T *to, const T *from, int64_t n, int first) { (v
 LW_LOCAL void NAME(add_lines_row)(const T *from, int64_t count, T scale, T *to) {
     for (int64_t i = 0; i < count; i++) to[i] += from[i] * scale;
 }
+
+LW_INLINE vec NAME(value_row)(const T *x, int64_t i) { return NAME(zero)() + x[i]; }
+
+LW_LOCAL T NAME(weighted_row)(const T *from, const T *p, int64_t n) {
+    vec s = NAME(zero)();
+    for (int64_t i = 0; i < n; i += LANES) s += NAME(loadu)(from + i) * NAME(loadu)(p + i); /* padded by zeros */
+    return NAME(sum)(s);
+}
+
+LW_LOCAL void NAME(add_outer_row)(const T *g, int64_t n, const T *x, int64_t inputs, int nrows, T *gW, int64_t ld) {
+    (void)nrows;
+    for (int64_t j = 0; j <= inputs; j++) {
+        vec weight = NAME(zero)() + (j < inputs ? x[j] : 1);
+        for (int64_t i = 0; i < n; i += LANES)
+            NAME(storeu)(gW + j * ld + i, NAME(loadu)(gW + j * ld + i) + NAME(loadu)(g + i) * weight);
+    }
+}

@@ -8,8 +8,8 @@ typedef struct {
     const lw_recurrence *of;
     T *S, *bias, *scratch;
     FORM(product) product[4];
-    E *h, *c, *x, *value[4], *q, *rh, *old_h, *old_c;
-    E *h0, *c0, *gh, *gc, *gu[4], *gx, *cell;
+    E *h, *c, *x, *in, *value[4], *q, *rh, *old_h, *old_c;
+    E *h0, *c0, *gh, *gc, *gu[4], *gx, *gin, *cell;
     FORM(gate_sums) sums;
 } FORM(recurrence);
 
@@ -20,6 +20,8 @@ LW_LOCAL int64_t FORM(place_recurrence)(const lw_job *job, E *room, FORM(recurre
     E **gradients[] = {&r->h0, &r->c0, &r->gh, &r->gc, &r->gx, &r->cell};
     for (size_t i = 0; i < sizeof states / sizeof *states; i++) *states[i] = FORM(carve)(room, &at, n, 0);
     for (size_t i = 0; backward && i < sizeof gradients / sizeof *gradients; i++) *gradients[i] = FORM(carve)(room, &at, n, 0);
+    r->in = FORM(carve)(room, &at, job->inputs, 0);
+    r->gin = FORM(carve)(room, &at, backward ? job->inputs : 0, 0);
     for (int64_t g = 0; g < k; g++) {
         r->value[g] = FORM(carve)(room, &at, n, 0);
         if (backward) r->gu[g] = FORM(carve)(room, &at, n, 0);
@@ -64,13 +66,40 @@ LW_INLINE void FORM(write)(const FORM(recurrence) *r, const E *from, void *p, in
     if (p) FORM(store)(from, r->call->job->in, NULL, NULL, p, 0, ld, row, nrows, col);
 }
 
-/* to = f(input product + gate's product with `state`), after a reset gate f(input product + r * product) */
-LW_LOCAL void FORM(gate)(const FORM(recurrence) *r, int64_t g, const E *state, int64_t row, int nrows, int kind) {
+/* x = the input product of gate g, read or computed */
+LW_LOCAL void FORM(input_product)(const FORM(recurrence) *r, int64_t g, int64_t row, int nrows) {
     const lw_job *job = r->call->job;
-    int64_t count = FORM(vectors)(job->in);
-    const T *S = r->S + g * lw_aligned_size(job->in), *bias = r->bias + g * lw_aligned_size(job->in);
-    FORM(multiply)(r->call, g, state, &r->product[g], r->scratch);
-    FORM(read)(r, job->x, job->k * job->in, row, nrows, g * job->in, r->x);
+    int64_t count = FORM(vectors)(job->in), inputs = job->inputs, padded = lw_aligned_size(job->in), ld = job->k * padded;
+    const T *W = (const T *)job->W + g * padded;
+    vec *x = (vec *)r->x;
+    if (!job->W) {
+        FORM(read)(r, job->x, job->k * job->in, row, nrows, g * job->in, r->x);
+        return;
+    }
+    int64_t i = 0;
+    for (; i + 4 <= count; i += 4) {
+        vec s[4];
+        LW_UNROLL
+        for (int l = 0; l < 4; l++) s[l] = FORM(parameter)(W + inputs * ld, i + l);
+        for (int64_t j = 0; j < inputs; j++) {
+            vec value = FORM(value)(r->in, j);
+            LW_UNROLL
+            for (int l = 0; l < 4; l++) s[l] += FORM(parameter)(W + j * ld, i + l) * value;
+        }
+        LW_UNROLL
+        for (int l = 0; l < 4; l++) x[i + l] = s[l];
+    }
+    for (; i < count; i++) {
+        vec s = FORM(parameter)(W + inputs * ld, i);
+        for (int64_t j = 0; j < inputs; j++) s += FORM(parameter)(W + j * ld, i) * FORM(value)(r->in, j);
+        x[i] = s;
+    }
+}
+
+/* The kind is a constant wherever this is inlined. */
+LW_INLINE void FORM(activate)(const FORM(recurrence) *r, int64_t g, const int kind) {
+    int64_t padded = lw_aligned_size(r->call->job->in), count = FORM(vectors)(r->call->job->in);
+    const T *S = r->S + g * padded, *bias = r->bias + g * padded;
     const vec *u = (vec *)r->product[g].u, *x = (vec *)r->x, *reset = (vec *)r->value[0];
     vec *to = (vec *)r->value[g], *q = (vec *)r->q;
     for (int64_t i = 0; i < count; i++) {
@@ -81,8 +110,19 @@ LW_LOCAL void FORM(gate)(const FORM(recurrence) *r, int64_t g, const E *state, i
     }
 }
 
+/* value[g] = f(input product + gate's product with `state`), or, after a reset gate, f(input product + r * product) */
+LW_LOCAL void FORM(gate)(const FORM(recurrence) *r, int64_t g, const E *state, int64_t row, int nrows, int kind) {
+    FORM(multiply)(r->call, g, state, &r->product[g], r->scratch);
+    FORM(input_product)(r, g, row, nrows);
+    if (kind == LW_SIGMOID) FORM(activate)(r, g, LW_SIGMOID);
+    if (kind == LW_TANH) FORM(activate)(r, g, LW_TANH);
+    if (kind == LW_TANH_AFTER) FORM(activate)(r, g, LW_TANH_AFTER);
+}
+
 LW_LOCAL void FORM(gates)(const FORM(recurrence) *r, int64_t row, int nrows) {
+    const lw_job *job = r->call->job;
     int cell = r->of->cell;
+    if (job->W) FORM(load)(job->x, 0, job->inputs, row, nrows, 0, job->inputs, NULL, r->in, job->inputs, NULL);
     FORM(gate)(r, 0, r->h, row, nrows, LW_SIGMOID);
     FORM(gate)(r, 1, r->h, row, nrows, LW_SIGMOID);
     if (cell == LW_GRU) {

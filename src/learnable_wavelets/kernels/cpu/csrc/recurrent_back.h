@@ -12,8 +12,26 @@ LW_LOCAL void FORM(state_before)(const FORM(recurrence) *r, const void *states, 
         FORM(replace)(to, start, n, before);
 }
 
+/* Hands out g, the gradient of gate number `gate`'s input product: as it is, or as those of W and of the inputs. */
+LW_LOCAL void FORM(input_product_back)(const FORM(recurrence) *r, int64_t gate, const E *g, int64_t row, int nrows, T *part) {
+    const lw_job *job = r->call->job;
+    int64_t n = job->in, inputs = job->inputs, padded = lw_aligned_size(n), ld = job->k * padded;
+    if (!job->W) {
+        FORM(write)(r, g, job->gx, job->k * n, row, nrows, gate * n);
+        return;
+    }
+    const T *x = (const T *)job->x + row * inputs;
+    if (job->gW) FORM(add_outer)(g, n, x, inputs, nrows, part + r->call->at_W + gate * padded, ld);
+    if (!job->gx) return;
+    for (int64_t j = 0; j < inputs; j++) {
+        E s = FORM(weighted)(g, (const T *)job->W + j * ld + gate * padded, n);
+        r->gin[j] = gate ? r->gin[j] + s : s;
+    }
+    if (gate == job->k - 1) FORM(store)(r->gin, inputs, NULL, NULL, job->gx, 0, inputs, row, nrows, 0);
+}
+
 /* From gh, the gradient of the state after the step: gu of each gate and the part of gh that goes round the products. */
-LW_LOCAL void FORM(gru_back)(const FORM(recurrence) *r, int64_t row, int nrows) {
+LW_LOCAL void FORM(gru_back)(const FORM(recurrence) *r, int64_t row, int nrows, T *part) {
     const lw_job *job = r->call->job;
     int64_t n = job->in, count = FORM(vectors)(n);
     const vec *reset = (vec *)r->value[0], *z = (vec *)r->value[1], *new = (vec *)r->value[2], *q = (vec *)r->q;
@@ -30,10 +48,10 @@ LW_LOCAL void FORM(gru_back)(const FORM(recurrence) *r, int64_t row, int nrows) 
     for (int64_t g = 0; g < 3; g++)
         FORM(multiply_back)(r->call, g, r->h, r->gu[g], &r->product[g], &r->sums, r->gh, r->scratch);
     for (int64_t g = 0; g < 3; g++)
-        FORM(write)(r, g == 2 ? r->gx : r->gu[g], job->gx, 3 * n, row, nrows, g * n);
+        FORM(input_product_back)(r, g, g == 2 ? r->gx : r->gu[g], row, nrows, part);
 }
 
-LW_LOCAL void FORM(published_back)(const FORM(recurrence) *r, int64_t row, int nrows) {
+LW_LOCAL void FORM(published_back)(const FORM(recurrence) *r, int64_t row, int nrows, T *part) {
     const lw_job *job = r->call->job;
     int64_t n = job->in, count = FORM(vectors)(n);
     const vec *reset = (vec *)r->value[0], *z = (vec *)r->value[1], *new = (vec *)r->value[2], *h = (vec *)r->h;
@@ -52,11 +70,11 @@ LW_LOCAL void FORM(published_back)(const FORM(recurrence) *r, int64_t row, int n
     }
     for (int64_t g = 0; g < 2; g++)
         FORM(multiply_back)(r->call, g, r->h, r->gu[g], &r->product[g], &r->sums, r->gh, r->scratch);
-    for (int64_t g = 0; g < 3; g++) FORM(write)(r, r->gu[g], job->gx, 3 * n, row, nrows, g * n);
+    for (int64_t g = 0; g < 3; g++) FORM(input_product_back)(r, g, r->gu[g], row, nrows, part);
 }
 
 /* `cell`: the second state after the step; c: that before it */
-LW_LOCAL void FORM(lstm_back)(const FORM(recurrence) *r, int64_t row, int nrows) {
+LW_LOCAL void FORM(lstm_back)(const FORM(recurrence) *r, int64_t row, int nrows, T *part) {
     const lw_job *job = r->call->job;
     int64_t n = job->in, count = FORM(vectors)(n);
     const vec *in = (vec *)r->value[0], *forget = (vec *)r->value[1], *new = (vec *)r->value[2], *out = (vec *)r->value[3];
@@ -74,17 +92,17 @@ LW_LOCAL void FORM(lstm_back)(const FORM(recurrence) *r, int64_t row, int nrows)
     }
     for (int64_t g = 0; g < 4; g++) {
         FORM(multiply_back)(r->call, g, r->h, r->gu[g], &r->product[g], &r->sums, r->gh, r->scratch);
-        FORM(write)(r, r->gu[g], job->gx, 4 * n, row, nrows, g * n);
+        FORM(input_product_back)(r, g, r->gu[g], row, nrows, part);
     }
 }
 
-LW_LOCAL void FORM(step_back)(const FORM(recurrence) *r, int64_t row, int nrows) {
+LW_LOCAL void FORM(step_back)(const FORM(recurrence) *r, int64_t row, int nrows, T *part) {
     if (r->of->cell == LW_GRU)
-        FORM(gru_back)(r, row, nrows);
+        FORM(gru_back)(r, row, nrows, part);
     else if (r->of->cell == LW_LSTM)
-        FORM(lstm_back)(r, row, nrows);
+        FORM(lstm_back)(r, row, nrows, part);
     else
-        FORM(published_back)(r, row, nrows);
+        FORM(published_back)(r, row, nrows, part);
 }
 
 LW_LOCAL void FORM(keep_sums)(const FORM(recurrence) *r, T *part) {
@@ -125,7 +143,7 @@ LW_LOCAL void FORM(recurrent_back_unit)(const NAME(call) *call, int64_t row, int
         }
         FORM(read)(&r, job->gy, n, at, have, 0, r.x);
         FORM(add)(r.gh, r.x, n);
-        FORM(step_back)(&r, at, have);
+        FORM(step_back)(&r, at, have, part);
         if (have < nrows) {
             FORM(replace)(r.gh, r.old_h, n, have);
             FORM(replace)(r.gc, r.old_c, n, have);
