@@ -1,15 +1,13 @@
-"""The operators `gru` and `lstm` in flat form, checked, as `_flat` has the others, and their derivatives."""
+"""The operators `gru` and `lstm` in flat form, checked, as `_flat` has the others."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
 
-from ._autograd import is_batched, is_plain_eager, save
 from ._backend import BACKENDS, REFERENCE
 from ._recurrence import Inputs, Recurrence
 from ._sandwich import CONSTANTS, INDEX, TENSORS, Sandwich
@@ -44,7 +42,8 @@ class Cell(NamedTuple):
     @property
     def schema(self) -> str:
         states = ", ".join(f"Tensor {name}" for name in self.states)
-        return f"Tensor inputs, Tensor? weight_ih, Tensor? bias_ih, {states}, Tensor? sizes, {_OPERANDS}, {self.option}bool reverse"
+        inputs = "Tensor inputs, Tensor? weight_ih, Tensor? bias_ih"
+        return f"{inputs}, {states}, Tensor? sizes, {_OPERANDS}, {self.option}bool reverse"
 
     @property
     def schemas(self) -> dict[str, str]:
@@ -108,7 +107,7 @@ def _run(cell: Cell, backend: Backend, *arguments: Any) -> tuple[Tensor, ...]:
     return backend.recurrent(*call)
 
 
-def _run_backward(cell: Cell, backend: Backend, *arguments: Any) -> tuple[Tensor, ...]:
+def run_backward(cell: Cell, backend: Backend, *arguments: Any) -> tuple[Tensor, ...]:
     grads, call, found, needs = cell.split(arguments)
     backend, call = checked(backend, call)
     _check_values(backend, call)
@@ -141,86 +140,18 @@ def _fake_backward(cell: Cell, *arguments: Any) -> tuple[Tensor, ...]:
     _, call, _, needs = cell.split(arguments)
     leaves = [call.flat()[place] for place in cell.places]
     return tuple(
-        t.new_empty(t.shape) if needed else call.inputs.data.new_empty((0,)) for t, needed in zip(leaves, needs, strict=True)
+        t.new_empty(t.shape) if needed else call.inputs.data.new_empty((0,))
+        for t, needed in zip(leaves, needs, strict=True)
     )
 
 
-def _reference_backward(cell: Cell, *arguments: Any) -> tuple[Tensor, ...]:
+def reference_recurrent_backward(cell: Cell, *arguments: Any) -> tuple[Tensor, ...]:
     """Return the gradients in plain torch, unchecked."""
     grads, call, found, needs = cell.split(arguments)
     return tuple(REFERENCE.recurrent_backward(grads, *call, found, needs))
 
 
 gru, lstm = partial(_run, GRU), partial(_run, LSTM)
-gru_backward, lstm_backward = partial(_run_backward, GRU), partial(_run_backward, LSTM)
+gru_backward, lstm_backward = partial(run_backward, GRU), partial(run_backward, LSTM)
 fake_gru, fake_lstm = partial(_fake, GRU), partial(_fake, LSTM)
 fake_gru_backward, fake_lstm_backward = partial(_fake_backward, GRU), partial(_fake_backward, LSTM)
-
-
-# --- derivatives
-
-
-def _save(ctx: Any, cell: Cell, tensors: Sequence[Tensor | None], constants: Sequence[Any], results: Any) -> None:
-    """Keep the arguments and the states after each step."""
-    y, *rest = results
-    cells = rest[len(cell.states) :]
-    save(ctx, (*tensors, y, *cells), constants)
-    ctx.set_materialize_grads(False)
-    ctx.mark_non_differentiable(*cells)
-
-
-def _differentiate(cell: Cell, ctx: Any, grads: Sequence[Tensor | None], backward: Callable[..., Any]) -> list[Any]:
-    tensors = list(ctx.saved_tensors)
-    for place in ctx.absent:
-        tensors.insert(place, None)
-    arguments, found = tensors[: cell.tensors], tensors[cell.tensors :]
-    needs = [ctx.needs_input_grad[place] for place in cell.places]
-    likes = [found[0], *arguments[3 : 3 + len(cell.states)]]
-    given = [torch.zeros_like(like) if g is None else g for g, like in zip(grads, likes, strict=False)]
-    if torch.is_grad_enabled() or any(map(is_batched, given)):  # create_graph=True: to be differentiated once more
-        backward = partial(_reference_backward, cell)
-    gradients = backward(*given, *arguments, *ctx.constants, *found, needs)
-    results: list[Tensor | None] = [None] * (cell.tensors + len(ctx.constants))
-    for place, needed, gradient in zip(cell.places, needs, gradients, strict=True):
-        results[place] = gradient if needed else None
-    return results
-
-
-def register(cell: Cell, backward: Callable[..., Any], library: torch.library.Library) -> Callable[..., Any]:
-    """Give the registered operator its derivatives, and return its eager path `(*tensors, constants, backend, compute)`.
-
-    Args:
-        cell: the operator.
-        backward: the registered operator for its gradients.
-        library: where it is registered.
-    """
-
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        _save(ctx, cell, inputs[: cell.tensors], inputs[cell.tensors :], output)
-
-    torch.library.register_autograd(
-        f"{library.ns}::{cell.name}",
-        lambda ctx, *grads: tuple(_differentiate(cell, ctx, grads, backward)),
-        setup_context=setup_context,
-        lib=library,
-    )
-
-    class Eager(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx: Any, *inputs: Any) -> Any:
-            *tensors, constants, backend, compute = inputs
-            results = compute()
-            _save(ctx, cell, tensors, constants, results)
-            ctx.backend = backend
-            return results
-
-        @staticmethod
-        def backward(ctx: Any, *grads: Any) -> Any:
-            plain = is_plain_eager(grads)
-            rule = partial(_run_backward, cell, ctx.backend) if plain else backward
-            return (*_differentiate(cell, ctx, grads, rule)[: cell.tensors], None, None, None)
-
-    named: Any = type(cell.name.capitalize(), (Eager,), {})
-    apply: Callable[..., Any] = named.apply
-    return apply
-

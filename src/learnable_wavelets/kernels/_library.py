@@ -16,6 +16,7 @@ from . import _flat as flat
 from . import _flat_recurrent as recurrent
 from . import cpu, triton
 from ._autograd import Operator, eager_fwht, eager_path, register, register_fwht
+from ._autograd_recurrent import register as register_recurrent
 from ._backend import BACKENDS, REFERENCE, forced_backend
 from ._sandwich import CONSTANTS, INDEX, TENSORS
 from ._sharding import is_distributed, register_rules
@@ -114,5 +115,7 @@ EAGER = {
     "wavedec": _differentiable("wavedec", 3, range(3)),
     "waverec": _differentiable("waverec", 3, range(3)),
     "sandwich": _differentiable("sandwich", 1 + len(TENSORS), [p for p in range(1 + len(TENSORS)) if p != 1 + INDEX]),
-    **{name: recurrent.register(c, OPERATORS[f"{name}_backward"], LIBRARY) for name, c in recurrent.CELLS.items()},
+    **{
+        name: register_recurrent(cell, OPERATORS[f"{name}_backward"], LIBRARY) for name, cell in recurrent.CELLS.items()
+    },
 }

@@ -31,7 +31,7 @@ class Recurrence(NamedTuple):
     sizes: Tensor | None
     """Rows of each step, int64 on the CPU, as in a `PackedSequence`; `None` if all have the rows of the first state."""
     gates: Sandwich
-    """Each tensor with a row for each gate, `(gates, ...)`; the layout, the scale and the rest are those of one gate."""
+    """Each tensor with a row for each gate, `(gates, ...)`; layout, scale and the rest are those of one gate."""
     reverse: bool
 
     def steps(self, data: Tensor, h0: Tensor) -> list[int]:

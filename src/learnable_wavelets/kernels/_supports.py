@@ -52,9 +52,7 @@ class Backend(Protocol):
         self, grad: Tensor, x: Tensor, operands: Sandwich, needs: Sequence[bool]
     ) -> Sequence[Tensor]: ...
 
-    def recurrent(
-        self, inputs: Inputs, start: tuple[Tensor, ...], recurrence: Recurrence
-    ) -> tuple[Tensor, ...]: ...
+    def recurrent(self, inputs: Inputs, start: tuple[Tensor, ...], recurrence: Recurrence) -> tuple[Tensor, ...]: ...
 
     def recurrent_backward(
         self,

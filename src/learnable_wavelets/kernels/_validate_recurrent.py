@@ -41,7 +41,7 @@ def check_recurrence(inputs: Inputs, start: tuple[Tensor, ...], recurrence: Recu
 
 
 def check_sizes(x: Tensor, h0: Tensor, sizes: Tensor | None) -> None:
-    """Raise unless the steps have all rows of the inputs, at most those of the step before, at first the whole batch."""
+    """Raise unless the steps begin with the whole batch, have no more rows than before, and have all rows of x."""
     rows, batch = x.shape[0], h0.shape[0]
     if sizes is None:
         if batch < 1 or rows < batch or rows % batch:

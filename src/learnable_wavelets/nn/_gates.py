@@ -11,20 +11,20 @@ from torch import Tensor, nn
 from ..kernels import _dispatch as kernels
 from ..kernels._sandwich import Sandwich
 from ..kernels._sharding import is_distributed
-from ._fuse import SequenceContext, read_operands, is_plain
+from ._fuse import SequenceContext, is_plain, read_operands
 from ._layer import SandwichLayer
 
 LONGEST = 40  # taps; longer filters are faster by FFT, step by step
 
 
-def stack_gates(modules: Sequence[nn.Module], context: SequenceContext) -> Sandwich | None:
-    """Return the operands of all gates, a row each; `None` where a loop over the steps has to call them."""
+def stack_gates(modules: Sequence[nn.Module], width: int, context: SequenceContext) -> Sandwich | None:
+    """Return the operands of all gates of this width, a row each; `None` where a loop has to call them."""
     layers = [module for module in modules if is_plain(module)]
     if len(layers) < len(modules) or len({_kind(layer) for layer in layers}) > 1:
         return None
     first, like = layers[0], context.like
     layout = first._layout
-    square = layout.in_features == layout.out_features and layout.blocks == 1
+    square = layout.in_features == layout.out_features == width and layout.blocks == 1
     if not square or first.diag_out.dtype != like.dtype or is_distributed(first.diag_out):
         return None
     if not kernels.serves_sequences(like, getattr(first, "mode", "periodization")):

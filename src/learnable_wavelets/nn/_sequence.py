@@ -20,8 +20,7 @@ from ..kernels._recurrence import Recurrence
 from ..kernels.reference import scan
 from ._fuse import SequenceContext
 from ._gates import stack_gates
-from ._recurrent import Gated, Inputs, LayerFactory, State, Step, check_dense
-
+from ._recurrent import Gated, Inputs, LayerFactory, State, check_dense
 
 NARROW = 32  # inputs that the kernel multiplies itself; more are faster as one large product
 
@@ -29,7 +28,7 @@ NARROW = 32  # inputs that the kernel multiplies itself; more are faster as one 
 class Steps(NamedTuple):
     """The steps of a batch of sequences."""
 
-    count: int
+    steps: int
     batch: int
     """Rows of the first step."""
     sizes: Tensor | None = None
@@ -37,7 +36,7 @@ class Steps(NamedTuple):
 
     def to_list(self) -> list[int]:
         """Return the rows of each step."""
-        return [self.batch] * self.count if self.sizes is None else self.sizes.tolist()
+        return [self.batch] * self.steps if self.sizes is None else list(map(int, self.sizes.tolist()))
 
 
 class Recurrent(Gated):
@@ -154,7 +153,7 @@ class Recurrent(Gated):
     ) -> tuple[Tensor, State]:
         """Run one cell along the sequence: in one kernel where one serves it, else step by step."""
         modules = [] if self._dense or not steps.batch else [self.get_submodule(gate + suffix) for gate in self.GATES]
-        gates = stack_gates(modules, context) if modules else None
+        gates = stack_gates(modules, self.hidden_size, context) if modules else None
         if gates is not None:
             weight, bias = self._input_weights(suffix)
             recurrence = Recurrence(self._cell, steps.sizes, gates, reverse)

@@ -15,11 +15,11 @@ else:
     from ._calls import sandwich as sandwich
     from ._calls import sandwich_backward as sandwich_backward
     from ._calls import wavedec as wavedec
-    from ._recurrent import recurrent as recurrent
-    from ._recurrent import recurrent_backward as recurrent_backward
     from ._calls import wavedec_backward as wavedec_backward
     from ._calls import waverec as waverec
     from ._calls import waverec_backward as waverec_backward
+    from ._recurrent import recurrent as recurrent
+    from ._recurrent import recurrent_backward as recurrent_backward
 
 _DEVICES = ("cpu",) if AVAILABLE else ()
 SUPPORTS = Supports(MODES, (torch.float32, torch.float64, torch.bfloat16), _DEVICES)

@@ -37,7 +37,7 @@ def recurrent_backward(
     needs: Sequence[bool],
 ) -> list[Tensor]:
     """Return the gradients of the inputs, the first states, B, G, S, bias and the filters, from the stored states."""
-    (x, *dense), (y, *cells), tensors = inputs, found, recurrence.gates.tensors()
+    x, (y, *cells), tensors = inputs.data, found, recurrence.gates.tensors()
     weight = _weight(inputs, recurrence)
     g_weight = torch.empty_like(weight) if weight is not None and any(needs[1:3]) else None
     places = [0, *range(3, len(needs))]  # all but the dense matrix and its bias, which are one to the C
@@ -58,8 +58,8 @@ def recurrent_backward(
     if g_weight is not None:
         matrix = g_weight[..., : start[0].shape[1]].flatten(1)
         gradients = [matrix[:-1].t().contiguous(), matrix[-1].clone()]
-    dense = [g if needed else x.new_empty(0) for g, needed in zip(gradients, needs[1:3], strict=True)]
-    return [results[0], *dense, *results[1:]]
+    of_dense = [g if needed else x.new_empty(0) for g, needed in zip(gradients, needs[1:3], strict=True)]
+    return [results[0], *of_dense, *results[1:]]
 
 
 def _weight(inputs: Inputs, recurrence: Recurrence) -> Tensor | None:
@@ -95,7 +95,7 @@ def _numbers(inputs: Inputs, h0: Tensor, recurrence: Recurrence) -> tuple[int | 
     width = 0 if inputs.weight is None else inputs.data.shape[1]
     steps = rows // batch if sizes is None else sizes.shape[0]
     return (
-        0 if sizes is None else sizes.data_ptr(), rows, steps, batch, width, hidden, CELLS[cell], reverse, layout.wrap_outputs,
-        layout.n, HADAMARD if kind == "hadamard" else MODES[mode], level, 0 if bank[0] is None else bank[0].shape[-1],
-        gates.scale,
+        0 if sizes is None else sizes.data_ptr(), rows, steps, batch, width, hidden, CELLS[cell], reverse,
+        layout.wrap_outputs, layout.n, HADAMARD if kind == "hadamard" else MODES[mode], level,
+        0 if bank[0] is None else bank[0].shape[-1], gates.scale,
     )  # fmt: skip
