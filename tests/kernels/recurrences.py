@@ -32,9 +32,10 @@ def recurrence_case(cell, width="square", batch=5, steps=3, *, inputs=0, reverse
 
     bank = (None,) * 4 if hadamard else tuple(made(count, taps) / taps**0.5 for _ in range(4))
     transform = Transform("hadamard", bank) if hadamard else Transform("wavelet", bank, mode, level)
+    added = made(count, hidden) if bias else None
     gates = Sandwich(
         made(count, hidden), torch.stack([torch.randperm(m) for _ in range(count)]), made(count, m),
-        made(count, hidden), made(count, hidden) if bias else None, transform, Layout(hidden, hidden, n, 1, False, wrap), 0.5,
+        made(count, hidden), added, transform, Layout(hidden, hidden, n, 1, False, wrap), 0.5,
     )  # fmt: skip
     sizes = None if isinstance(steps, int) else torch.tensor(steps)
     rows = steps * batch if isinstance(steps, int) else sum(steps)
