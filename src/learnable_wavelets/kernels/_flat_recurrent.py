@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from torch import Tensor
 
 from ._backend import BACKENDS, REFERENCE
 from ._recurrence import Inputs, Recurrence
 from ._sandwich import CONSTANTS, INDEX, TENSORS, Sandwich
-from ._supports import Backend
+from ._supports import Backend, RecurrentBackend
 from ._validate import check_needs, check_operand, check_permutation
 from ._validate_recurrent import check_recurrence, check_sizes, contiguous
 
+TWIN = cast(RecurrentBackend, REFERENCE)
 _OPERANDS = ", ".join(f"{kind} {name}" for name, kind in {**TENSORS, **CONSTANTS}.items())
 
 
@@ -91,26 +92,26 @@ CELLS = {cell.name: cell for cell in (GRU, LSTM)}
 SCHEMAS = GRU.schemas | LSTM.schemas
 
 
-def checked(backend: Backend, call: Call) -> tuple[Backend, Call]:
+def checked(backend: Backend, call: Call) -> tuple[RecurrentBackend, Call]:
     """Return a back end that serves the call, and the call, as kernels take it."""
     inputs, start, recurrence = call
     check_recurrence(inputs, start, recurrence)
     _, dtypes, devices = backend.RECURRENT
     if inputs.data.dtype not in dtypes or inputs.data.device.type not in devices:
-        return REFERENCE, call
-    return backend, Call(*contiguous(inputs, start, recurrence))
+        return TWIN, call
+    return cast(RecurrentBackend, backend), Call(*contiguous(inputs, start, recurrence))
 
 
 def _run(cell: Cell, backend: Backend, *arguments: Any) -> tuple[Tensor, ...]:
-    backend, call = checked(backend, cell.parse(arguments))
-    _check_values(backend, call)
-    return backend.recurrent(*call)
+    runner, call = checked(backend, cell.parse(arguments))
+    _check_values(runner, call)
+    return runner.recurrent(*call)
 
 
 def run_backward(cell: Cell, backend: Backend, *arguments: Any) -> tuple[Tensor, ...]:
     grads, call, found, needs = cell.split(arguments)
-    backend, call = checked(backend, call)
-    _check_values(backend, call)
+    runner, call = checked(backend, call)
+    _check_values(runner, call)
     data = call.inputs.data
     shape = (data.shape[0], call.start[0].shape[1])
     shapes = [shape, *(s.shape for s in call.start)]
@@ -119,7 +120,7 @@ def run_backward(cell: Cell, backend: Backend, *arguments: Any) -> tuple[Tensor,
     for name, tensor in zip(("y", "cells"), found, strict=False):
         check_operand(name, tensor, shape, data.dtype, data)
     grads, found = [g.contiguous() for g in grads], [f.contiguous() for f in found]
-    return tuple(backend.recurrent_backward(grads, *call, found, needs))
+    return tuple(runner.recurrent_backward(grads, *call, found, needs))
 
 
 def _check_values(backend: Backend, call: Call) -> None:
@@ -148,7 +149,7 @@ def _fake_backward(cell: Cell, *arguments: Any) -> tuple[Tensor, ...]:
 def reference_recurrent_backward(cell: Cell, *arguments: Any) -> tuple[Tensor, ...]:
     """Return the gradients in plain torch, unchecked."""
     grads, call, found, needs = cell.split(arguments)
-    return tuple(REFERENCE.recurrent_backward(grads, *call, found, needs))
+    return tuple(TWIN.recurrent_backward(grads, *call, found, needs))
 
 
 gru, lstm = partial(_run, GRU), partial(_run, LSTM)

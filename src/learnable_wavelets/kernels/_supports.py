@@ -28,7 +28,7 @@ class Backend(Protocol):
 
     SUPPORTS: Supports
     RECURRENT: Supports
-    """The calls of `recurrent`: whole sequences."""
+    """The calls of `gru` and `lstm` that it serves better than a loop over the steps."""
 
     def missing(self) -> str | None: ...
 
@@ -51,6 +51,10 @@ class Backend(Protocol):
     def sandwich_backward(
         self, grad: Tensor, x: Tensor, operands: Sandwich, needs: Sequence[bool]
     ) -> Sequence[Tensor]: ...
+
+
+class RecurrentBackend(Backend, Protocol):
+    """A back end that takes whole sequences: the reference, and those whose `RECURRENT` has dtypes."""
 
     def recurrent(self, inputs: Inputs, start: tuple[Tensor, ...], recurrence: Recurrence) -> tuple[Tensor, ...]: ...
 
