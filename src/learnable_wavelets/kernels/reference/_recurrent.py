@@ -19,7 +19,7 @@ Products = tuple[Tensor, ...]
 Step = Callable[[Products, State], State]
 
 
-def recurrent(inputs: Inputs, start: State, recurrence: Recurrence) -> State:
+def recurrent(inputs: Inputs, start: tuple[Tensor, ...], recurrence: Recurrence) -> State:
     """Return the outputs, the last states, and for an LSTM the second state after each step.
 
     Args:
@@ -42,7 +42,7 @@ def recurrent(inputs: Inputs, start: State, recurrence: Recurrence) -> State:
 def recurrent_backward(
     grads: Sequence[Tensor],
     inputs: Inputs,
-    start: State,
+    start: tuple[Tensor, ...],
     recurrence: Recurrence,
     found: Sequence[Tensor],
     needs: Sequence[bool],
