@@ -129,6 +129,11 @@ def test_opcheck(cell):
     assert set(results.values()) == {"SUCCESS"}, results
 
 
+def test_stored_cells_have_no_gradient():
+    call = with_tensors(recurrence_case("lstm"), lambda t: t.requires_grad_() if t.is_floating_point() else t)
+    assert [t.requires_grad for t in OPERATORS["lstm"](*call.flat())] == [True, True, True, False]
+
+
 def replaced(**changes):
     """A call of `gru` whose arguments of these names are changed."""
     call = recurrence_case("gru", inputs=2, steps=RAGGED)

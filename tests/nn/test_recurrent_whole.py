@@ -88,8 +88,9 @@ def test_dropout_of_diagonals_draws_the_masks_of_the_loop(monkeypatch):
     assert_all_same(whole, layer(x), 1e-5)
 
 
-def test_autocast_keeps_full_states(monkeypatch):
-    x = torch.randn(4, 3, INPUT)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_autocast_keeps_full_states(dtype, monkeypatch):
+    x = torch.randn(4, 3, INPUT).to(dtype)
     for kind in (GRU, LSTM):
         layer = kind(INPUT, HIDDEN)
         with torch.autocast("cpu", dtype=torch.bfloat16), monkeypatch.context() as patch:

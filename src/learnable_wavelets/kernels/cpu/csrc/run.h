@@ -11,6 +11,7 @@ typedef void (*NAME(unit))(const NAME(call) *, int64_t row, int nrows, void *roo
 
 /* Fewer left-over rows than this are done one by one. */
 #define LW_FULL_ENOUGH ((LANES + 1) / 2)
+#define LW_RECURRENT_ENOUGH ((5 * LANES + 15) / 16)
 
 LW_LOCAL void NAME(sum_parts)(const NAME(call) *call, const T *parts, int64_t chunks, T *total) {
     for (int64_t i = 0; i < call->part_size; i++) {
@@ -25,7 +26,7 @@ LW_LOCAL int NAME(run)(const NAME(call) *call, NAME(unit) tile, NAME(unit) singl
     int64_t tiles = 0, singles = job->rows;
 #if LANES > 1
     tiles = job->rows / LANES, singles = job->rows % LANES;
-    if (singles >= (call->lines || job->steps ? 3 : LW_FULL_ENOUGH)) tiles++, singles = 0;
+    if (singles >= (job->steps ? LW_RECURRENT_ENOUGH : call->lines ? 3 : LW_FULL_ENOUGH)) tiles++, singles = 0;
 #endif
     int64_t units = tiles + singles, chunks = lw_min(units, LW_CHUNKS);
     int64_t parts_size = call->part_size * chunks;

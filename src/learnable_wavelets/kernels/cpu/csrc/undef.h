@@ -38,6 +38,7 @@
 #undef LW_CHUNKS
 #undef LW_THREAD_WORK
 #undef LW_FULL_ENOUGH
+#undef LW_RECURRENT_ENOUGH
 #undef LW_TILE
 #undef T
 #undef LANES
