@@ -9,20 +9,33 @@ import numpy.typing as npt
 import pywt.data
 
 from ..._checks import check_choice
+from ._files import check_content
 from ._mnist import Bytes, Mnist
 
 SIZE, TRAIN = 28, 12_000
 SEEDS = {"bg-rot": 1, "noise": 2}
 SIGMA, REACH = 2.0, 6  # of the noise, in pixels
 
+HASHES = {
+    "bg-rot": "f506835d93663bb521854b60f3e2288ebf60c753ef24080cb45685d210aad3ac",
+    "noise": "37933fa4c7dc9b77b6622a22452819984ec2986a0a9b75ea8eac89ed056f3921",
+}
+"""SHA-256 of the training and test images made from the full set."""
+
 Floats = npt.NDArray[np.float64]
 
 
 def vary(data: Mnist, kind: str) -> Mnist:
-    """Put the first 12,000 training images and all test images before backgrounds; `kind` is `bg-rot` or `noise`."""
+    """Put the first 12,000 training images and all test images before backgrounds; `kind` is `bg-rot` or `noise`.
+
+    Raises:
+        DataError: the images made from the full set are others than everywhere else.
+    """
     check_choice("variant", kind, tuple(SEEDS))
     source = np.random.RandomState(SEEDS[kind])
     train, test = (VARIATIONS[kind](images, source) for images in (data.train_images[:TRAIN], data.test_images))
+    if data.name == "full":
+        check_content(f"MNIST-{kind}", train.tobytes() + test.tobytes(), HASHES[kind])
     counts = f"{len(train):,} training and {len(test):,} test images"
     origin = f"MNIST-{kind}, {counts}, made from {data.source}"
     return Mnist(train, data.train_labels[:TRAIN], test, data.test_labels, f"{data.name}-{kind}", origin)
