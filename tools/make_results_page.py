@@ -1,4 +1,4 @@
-"""Make `docs/experiments.md` and the table of `docs/mnist.md` from the runs in `docs/results`; add new runs.
+"""Make `docs/experiments.md`, its figures and the table of `docs/mnist.md` from the runs in `docs/results`; add runs.
 
     python tools/make_results_page.py                     # the page, from what is committed
     python tools/make_results_page.py --add results/mnist  # first copy the finished runs of a results folder
@@ -9,6 +9,8 @@ logs and the rows of each table. A row without a run says so.
 
 import argparse
 import json
+import runpy
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -184,3 +186,5 @@ if __name__ == "__main__":
         add(folder)
     (DOCS / "experiments.md").write_text(page(), encoding="utf-8")
     (RESULTS / "mnist.md").write_text(mnist_table(), encoding="utf-8")
+    sys.path.insert(0, str(DOCS / "figures"))
+    runpy.run_path(str(DOCS / "figures" / "rivals.py"), run_name="__main__")

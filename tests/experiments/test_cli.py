@@ -115,16 +115,16 @@ def test_all_runs_every_experiment_into_its_own_folder(
         assert options.layer == ("dense", "removed")
         assert options.seeds == (0, 1)
         assert options.protocol == experiment.protocols[0]
-    assert parse(*seen[4]).gates == ("reset", "state")  # of sequential MNIST
+    assert parse(*seen[5]).gates == ("reset", "state")  # of sequential MNIST
     assert command(monkeypatch, "reproduce", "all", "--layer", "circulant") == 2
     assert (
-        "`layer` must be one of dense, fastfood, wavelet, wavelet-paper, diagonal, removed, all"
+        "`layer` must be one of dense, fastfood, wavelet, wavelet-paper, frozen, diagonal, removed, all"
         in capsys.readouterr().err
     )
 
 
 BAD = [
-    (["--layer", "sparse"], "`layer` must be one of dense, fastfood, wavelet, wavelet-paper, diagonal, removed, all"),
+    (["--layer", "sparse"], "`layer` must be one of dense, fastfood, wavelet, wavelet-paper, frozen, diagonal, removed, all"),
     (["--layer", ""], "`layer` must be one of"),
     (["--seeds", "0"], "`seeds` must be a count of at least 1"),
     (["--seeds", "1,x"], "got '1,x'"),

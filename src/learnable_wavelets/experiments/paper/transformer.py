@@ -57,7 +57,7 @@ def settings(layer: str, options: Options) -> tuple[str, ...]:
 EXPERIMENT = Experiment(
     name="transformer",
     help="Train a small GPT to predict the next character, its feed-forward compressed; report bits per character.",
-    layers=tuple(name for name in LAYERS if name != "wavelet-paper"),
+    layers=tuple(LAYERS),
     load=load,
     build=build,
     recipe=recipe,
