@@ -124,7 +124,10 @@ def test_all_runs_every_experiment_into_its_own_folder(
 
 
 BAD = [
-    (["--layer", "sparse"], "`layer` must be one of dense, fastfood, wavelet, wavelet-paper, frozen, diagonal, removed, all"),
+    (
+        ["--layer", "sparse"],
+        "`layer` must be one of dense, fastfood, wavelet, wavelet-paper, frozen, diagonal, removed, all",
+    ),
     (["--layer", ""], "`layer` must be one of"),
     (["--seeds", "0"], "`seeds` must be a count of at least 1"),
     (["--seeds", "1,x"], "got '1,x'"),
