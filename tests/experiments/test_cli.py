@@ -206,7 +206,7 @@ def test_help_names_layers_and_presets(monkeypatch: pytest.MonkeyPatch, capsys: 
     monkeypatch.setenv("COLUMNS", "200")
     assert command(monkeypatch, "reproduce", "mnist", "--help") == 0
     out = capsys.readouterr().out
-    assert "Of dense, fastfood, wavelet, wavelet-paper, diagonal, removed, or all" in out
+    assert "Of dense, fastfood, wavelet, wavelet-paper, frozen, diagonal, removed, or all" in out
     assert "quick: 3000 steps; paper: 20 epochs" in out
     assert "Train the paper's LeNet-5 on MNIST" in out
 
