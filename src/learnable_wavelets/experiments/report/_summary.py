@@ -86,7 +86,8 @@ def ahead(runs: Iterable[Record], others: Iterable[Record], metric: str) -> bool
     if difference is None or difference["seeds"] < SEEDS_TO_COMPARE or difference["mean"] is None:
         return False
     gain: float = difference["mean"] if metric == "accuracy" else -difference["mean"]
-    return gain > difference["std"]
+    spread: float = difference["std"]
+    return gain > spread
 
 
 def show(spread: Record, format: str) -> str:
