@@ -99,13 +99,14 @@ def measured_row(row: Record, metrics: list[str], hidden: Sequence[str] = ()) ->
 
 
 def lines_of_all(family: Record, found: list[Record]) -> Iterator[list[str]]:
-    """Yield the measured rows of each layer, or one that says that there is none."""
+    """Yield the measured rows of each layer; where there is none a row says so, but for the layers in `if_measured`."""
+    later = family.get("if_measured", [])
     for protocol in family["protocols"]:
-        for layer in family["layers"]:
+        for layer in (*family["layers"], *later):
             rows = [run for run in found if (run["layer"], run["protocol"]) == (layer, protocol)]
             if rows:
                 yield from (measured_row(row, family["metrics"]) for row in summarise(rows))
-            else:
+            elif layer not in later:
                 yield missing_row(layer, protocol, family["metrics"])
 
 
