@@ -147,6 +147,8 @@ def comparison(group: list[Record], named: dict[str, list[Record]], metric: str)
 def is_of(run: Record, part: Record) -> bool:
     """Return True for a run of the condition: its data, its marks among the settings, and none of other conditions."""
     marks = set(run["settings"].split(", "))
+    if part.get("epochs", run["epochs"]) != run["epochs"]:
+        return False
     return run["data"] == part["data"] and marks.issuperset(part["with"]) and marks.isdisjoint(part["without"])
 
 
