@@ -52,6 +52,7 @@ LAYERS = [
     "plotting",
     "_output",
     "compress",
+    "integrations",
     "_command_line",
     "benchmarks",
     "experiments",

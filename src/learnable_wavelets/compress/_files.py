@@ -16,7 +16,9 @@ from ._dense import CONVERTED
 from ._describe import Values, describe_model
 from ._fast_path import switch_fast_paths
 from ._fit import check_state, replacements
+from ._hub import check_hub, tell_hub
 from ._plan import check_model
+from ._schema import check_values
 
 _KEY = "learnable_wavelets"
 _VERSION = 1
@@ -90,6 +92,7 @@ def load(model: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
         )
     """
     check_model(model)
+    check_hub(model)
     state, values = _read(Path(path))
     new = replacements(model, values)
     check_state(model, new, state)
@@ -103,6 +106,7 @@ def load(model: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
     if meta:
         _tie(model, own)
     switch_fast_paths(model)
+    tell_hub(model)
     return model
 
 
@@ -134,6 +138,19 @@ def _check_entry(name: str, value: Any) -> None:
         raise ValueError(f"`model` must have values, got {name!r} on the meta device")
 
 
+def _parse(path: Path, text: str, names: set[str]) -> Values:
+    try:
+        values: Any = json.loads(text)
+        version = values.get("version") if isinstance(values, dict) else None
+        if not isinstance(version, int):
+            raise ValueError(f"`version` must be an integer, got {version}")
+        if version > _VERSION:
+            raise ValueError(f"made by a newer version of learnable-wavelets (format {version})")
+        return check_values(values, names)
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be read: {error}") from None
+
+
 def _read(path: Path) -> tuple[dict[str, Tensor], Values]:
     """Return the whole state and the configuration of a file."""
     _safetensors()
@@ -147,7 +164,5 @@ def _read(path: Path) -> tuple[dict[str, Tensor], Values]:
         raise ValueError(f"{path} must be a safetensors file: {error}") from None
     if text is None:
         raise ValueError(f"{path} must be a file of `lw.save`, got one without its configuration")
-    values: Values = json.loads(text)
-    if values["version"] > _VERSION:
-        raise ValueError(f"{path} was made by a newer version of learnable-wavelets (format {values['version']})")
+    values = _parse(path, text, set(state))
     return {**state, **{name: state[kept] for name, kept in values["aliases"].items()}}, values
