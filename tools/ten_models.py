@@ -1,7 +1,7 @@
 """Take ten models from configurations through the library; print a table, exit with 1 if one fails.
 
-Each is planned, converted, trained for a step, saved, loaded in a new process (equal to 1e-6), merged (1e-5) and
-exported to ONNX (1e-4); the plan of the full size is compared on the meta device. Needs
+Each is planned, converted, trained for a step, saved, loaded in a new process (equal to 1e-6), merged (1e-5 of the
+largest output) and exported to ONNX (1e-4); the plan of the full size is compared on the meta device. Needs
 `pip install "learnable-wavelets[integrations]" timm onnx onnxscript onnxruntime`.
 """
 
@@ -14,9 +14,10 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-import learnable_wavelets as lw
 from tests.integrations import flow
 from tests.integrations.models import MODELS, make
+
+import learnable_wavelets as lw
 
 
 def plan_of_full_size(name: str) -> str:
@@ -44,7 +45,8 @@ def take(name: str) -> list[str]:
 
 def main() -> int:
     failed = 0
-    print(f"torch {torch.__version__}\n| model | reloaded | merged | ONNX | parameters of the full size |\n|---|---|---|---|---|")
+    print(f"torch {torch.__version__}")
+    print("| model | reloaded | merged | ONNX | parameters of the full size |\n|---|---|---|---|---|")
     for name in sys.argv[1:] or MODELS:
         torch.manual_seed(0)
         try:
