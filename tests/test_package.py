@@ -54,6 +54,7 @@ LAYERS = [
     "compress",
     "integrations",
     "_command_line",
+    "converter",
     "benchmarks",
     "experiments",
     "cli",

@@ -46,9 +46,10 @@ def _run(words: Sequence[str]) -> int:
 
 
 def build_parser() -> "Parser":
-    """Build the command line: `reproduce NAME` for each experiment, `table` and `bench`."""
+    """Build the command line: `reproduce NAME` for each experiment, `table`, `bench` and `compress`."""
     from ._command_line import Parser
     from .benchmarks import bench
+    from .converter import add_command
     from .experiments import _command
 
     parser = Parser(prog="learnable-wavelets", description="Experiments and benchmarks with learnable-wavelets.")
@@ -56,6 +57,7 @@ def build_parser() -> "Parser":
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _command.add_commands(commands)
     bench.add_command(commands)
+    add_command(commands)
     return parser
 
 

@@ -49,7 +49,7 @@ def save(model: nn.Module, path: str | os.PathLike[str]) -> None:
         >>> torch.equal(model(x), other(x))
         True
     """
-    safetensors = _safetensors()
+    safetensors = safetensors_torch()
     check_model(model)
     if isinstance(model, CONVERTED):
         raise ValueError(f"`model` must hold compressed layers, got a {type(model).__name__}: use nn.Sequential(layer)")
@@ -93,8 +93,11 @@ def load(model: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
     """
     check_model(model)
     check_hub(model)
-    state, values = _read(Path(path))
+    state, values = read_tensors(Path(path))
+    if values is None:
+        raise ValueError(f"{path} must be a file of `lw.save`, got one without its configuration")
     new = replacements(model, values)
+    state |= _twins(model, state)
     check_state(model, new, state)
     for dense, layer in new:
         put(dense.places, layer)
@@ -110,6 +113,13 @@ def load(model: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
     return model
 
 
+def _twins(model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors that a file lacks but has under another name of the model's: those of tied weights."""
+    own = model.state_dict(keep_vars=True)
+    there = {id(value): state[name] for name, value in own.items() if name in state}
+    return {name: there[id(v)] for name, v in own.items() if name not in state and id(v) in there}
+
+
 def _tie(model: nn.Module, before: dict[str, Any]) -> None:
     """Make parameters one again that were one before they were assigned one by one."""
     first: dict[int, str] = {}
@@ -120,7 +130,7 @@ def _tie(model: nn.Module, before: dict[str, Any]) -> None:
             model.get_submodule(parent)._parameters[own] = model.get_parameter(kept)
 
 
-def _safetensors() -> Any:
+def safetensors_torch() -> Any:
     try:
         import safetensors.torch
     except ImportError as error:
@@ -151,18 +161,22 @@ def _parse(path: Path, text: str, names: set[str]) -> Values:
         raise ValueError(f"{path} cannot be read: {error}") from None
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], Values]:
-    """Return the whole state and the configuration of a file."""
-    _safetensors()
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], Values | None]:
+    """Return the tensors of a file, those that are written once in all their places, and what `save` put beside them.
+
+    Raises:
+        ValueError: no safetensors file, or one whose configuration is damaged or of a newer version.
+    """
+    safetensors_torch()
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(check_regular(path), "pt") as file:
             text = (file.metadata() or {}).get(_KEY)
-            state = {name: file.get_tensor(name) for name in file.keys()} if text else {}  # noqa: SIM118
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ValueError(f"{path} must be a safetensors file: {error}") from None
     if text is None:
-        raise ValueError(f"{path} must be a file of `lw.save`, got one without its configuration")
+        return state, None
     values = _parse(path, text, set(state))
     return {**state, **{name: state[kept] for name, kept in values["aliases"].items()}}, values

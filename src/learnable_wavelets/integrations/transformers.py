@@ -25,11 +25,12 @@ from ..compress._record import Conversion, conversions, convert_again_
 from ..filters import WaveletFilter
 from ..nn import SandwichLayer, Stack
 
-__all__ = ["WaveletConfig"]
+__all__ = ["WaveletConfig", "model_card"]
 
 if int(transformers.__version__.partition(".")[0]) < 5:
     raise ImportError(f"compressed models of transformers need transformers 5 or later, got {transformers.__version__}")
 
+CARD_HEADING = "## Compressed with learnable-wavelets"
 _VERSION = 1
 _TIES = "_learnable_wavelets_ties"
 
@@ -132,6 +133,30 @@ def record(model: Any) -> None:
     elif method_of(model) == METHOD:
         del model.config.quantization_config
     _tie(model)
+
+
+def model_card(model: Any) -> str:
+    """Return a section for the README.md of a converted model: which two lines load it, and what was converted.
+
+    Args:
+        model: a model of transformers that `compress_` converted.
+
+    Raises:
+        ValueError: the model has no layer that `compress_` made.
+    """
+    done = conversions(model)
+    if not done:
+        raise ValueError("`model` must have layers that `compress_` made, got none")
+    name = type(model).__name__
+    lines = [CARD_HEADING, "", "```python", f"from transformers import {name}", ""]
+    lines += ["import learnable_wavelets.integrations.transformers", f"model = {name}.from_pretrained(folder)", "```"]
+    lines += ["", "Without the import of learnable_wavelets, transformers warns and starts the layers below at random."]
+    for conversion in done:
+        changed = {k: v for k, v in conversion["config"].items() if v != getattr(Compression(), k)}
+        config = f"Compression({', '.join(f'{name}={value!r}' for name, value in changed.items())})"
+        lines += ["", f"`{config}` in the place of {len(conversion['layers'])} dense layers:", ""]
+        lines += [f"- `{name}`" for name in conversion["layers"]]
+    return "\n".join(lines) + "\n"
 
 
 def _tie(model: Any) -> None:

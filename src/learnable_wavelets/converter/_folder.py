@@ -1,0 +1,71 @@
+"""A folder of Hugging Face's transformers: load, convert or merge, save with everything else that lies in it."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..compress import Report, compress_, merge_, plan
+
+if TYPE_CHECKING:
+    from ._command import Job
+
+_WRITTEN = ("config.json", "generation_config.json", "README.md")
+_WEIGHTS = (".safetensors", ".bin", ".index.json", ".part")
+
+
+def convert(source: Path, out: Path | None, job: Job) -> Report | tuple[str, ...]:
+    """Return the report, or the names of the layers that were merged; write a folder, if one is given."""
+    model = _load(source)
+    if job.plan or out is None:
+        return plan(model, job.config, job.chosen)
+    if job.merge:
+        result: Report | tuple[str, ...] = merge_(model, job.chosen)
+    else:
+        result = compress_(model, job.config, job.chosen)
+    model.save_pretrained(out)
+    for path in sorted(source.iterdir()):
+        if path.is_file() and path.name not in _WRITTEN and not path.name.endswith(_WEIGHTS):
+            shutil.copy2(path, out)
+    _write_card(source, out, model, source.resolve().name, job.merge)
+    return result
+
+
+def _load(source: Path) -> Any:
+    try:
+        import transformers
+
+        importlib.import_module("learnable_wavelets.integrations.transformers")
+    except ImportError as error:
+        hint = 'pip install "learnable-wavelets[integrations]"'
+        raise ValueError(f"a folder needs transformers: {hint} ({error})") from None
+    path = source / "config.json"
+    if not path.is_file():
+        raise ValueError(f"{source} must have a config.json of transformers")
+    try:
+        names = json.loads(path.read_text(encoding="utf-8")).get("architectures")
+    except (ValueError, AttributeError) as error:
+        raise ValueError(f"{path} must be a configuration of transformers: {error}") from None
+    kind: Any = getattr(transformers, str(names[0]), None) if isinstance(names, list) and names else None
+    known = isinstance(kind, type) and issubclass(kind, transformers.PreTrainedModel)
+    if not known:
+        raise ValueError(f"{path} must have `architectures` with a class of transformers, got {names}")
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    return kind.from_pretrained(source, local_files_only=True, dtype="auto")
+
+
+def _write_card(source: Path, out: Path, model: Any, name: str, merged: bool) -> None:
+    """Write README.md: the text that was there, and how to load the model, if it needs more than before."""
+    from ..integrations.transformers import CARD_HEADING, model_card
+
+    before = source / "README.md"
+    text = before.read_text(encoding="utf-8") if before.is_file() else ""
+    text = text.partition(f"\n{CARD_HEADING}\n")[0].rstrip()
+    if not merged:
+        text = (text or f"---\nlibrary_name: transformers\n---\n\n# {name}") + "\n\n" + model_card(model)
+    if text:
+        (out / "README.md").write_text(text.rstrip() + "\n", encoding="utf-8")
