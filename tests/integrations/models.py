@@ -28,8 +28,7 @@ IDS = {"input_ids": (2, 8)}
 TEXT: dict[str, Any] = {"vocab_size": 96, "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
 WIDE = {**TEXT, "intermediate_size": 128}
 IMAGE = {"image_size": 32, "patch_size": 8}
-TIMM = {"img_size": 32, "num_classes": 10}
-TIMM_VIT = {**TIMM, "patch_size": 8, "embed_dim": 64, "depth": 2, "num_heads": 2}
+TIMM_VIT = {"img_size": 32, "num_classes": 10, "patch_size": 8, "embed_dim": 64, "depth": 2, "num_heads": 2}
 MODELS = {
     "bert": Model("transformers", "BertModel", WIDE, IDS, SHARED),
     "gpt2": Model(
@@ -54,7 +53,7 @@ MODELS = {
     "timm vit": Model(
         "timm", "vit_base_patch16_224", TIMM_VIT, {"x": (2, 3, 32, 32)}, STACK
     ),
-    "timm mixer": Model("timm", "mixer_b16_224", {**TIMM, "num_blocks": 2}, {"x": (2, 3, 32, 32)}, WAVELET),
+    "timm mixer": Model("timm", "mixer_s32_224", {"img_size": 64, "num_classes": 10}, {"x": (2, 3, 64, 64)}, WAVELET),
     "torch": Model(
         "torch", "Transformer",
         {"d_model": 64, "nhead": 2, "num_encoder_layers": 2, "num_decoder_layers": 2, "dim_feedforward": 128,
