@@ -36,17 +36,23 @@ def test_add_filters(tmp_path):
 @pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_reproduce(tmp_path, monkeypatch):
-    words = ("reproduce", "mnist", "--tensorboard", "--epochs", 2, "--out", tmp_path)
-    for again in ((), ("--overwrite",)):
-        assert command(monkeypatch, *words, *again) == 0
-        (folder,) = (tmp_path / "tensorboard").iterdir()
-        found = read(folder)
-        (name,) = (tag for tag in found.Tags()["images"] if tag.startswith("filters/"))
-        losses = found.Scalars("train_loss")
-        assert len(losses) == len(found.Images(name)) == 2
-        assert losses[0].step < losses[1].step
-        assert "wavelet_loss" in found.Tags()["scalars"]
-        assert "step" not in found.Tags()["scalars"]
+    assert command(monkeypatch, "reproduce", "mnist", "--tensorboard", "--epochs", 2, "--out", tmp_path) == 0
+    (folder,) = (tmp_path / "tensorboard").iterdir()
+    found = read(folder)
+    (name,) = (tag for tag in found.Tags()["images"] if tag.startswith("filters/"))
+    losses = found.Scalars("train_loss")
+    assert len(losses) == len(found.Images(name)) == 2
+    assert losses[0].step < losses[1].step
+    assert "wavelet_loss" in found.Tags()["scalars"]
+    assert "step" not in found.Tags()["scalars"]
+
+
+def test_a_run_that_starts_again_leaves_nothing_of_the_old_one(tmp_path):
+    for value in (1.0, 2.0):
+        with _tensorboard.event_files(tmp_path, again=True) as write:
+            write(torch.nn.Linear(2, 2), {"step": 10, "train_loss": value})
+    assert [s.value for s in read(tmp_path).Scalars("train_loss")] == [2.0]
+    assert len([*tmp_path.iterdir()]) == 1
 
 
 def test_an_epoch_that_is_repeated_is_there_once(tmp_path):

@@ -19,7 +19,7 @@ from transformers import BertConfig, BertForSequenceClassification, BertModel, P
 import learnable_wavelets.integrations.transformers as integration
 
 from . import flow
-from .models import FASTFOOD, MODELS, SHARED, STACK, WAVELET
+from .models import FASTFOOD, MODELS, SHARED, STACK, WAVELET, make
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning", "ignore:.*:FutureWarning")
 IDS = torch.arange(16).reshape(2, 8)
@@ -71,6 +71,18 @@ def test_three_models_in_a_new_process(tmp_path):
     assert all(found[name] <= 1e-6 for name in names), found
     for name, model in models.items():
         assert flow.merge(MODELS[name], model) <= 1e-5
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::")
+@pytest.mark.parametrize("name", ["bert", "gpt2", "t5"])
+def test_merged_models_in_onnx_runtime(name, tmp_path):
+    pytest.importorskip("onnxscript")
+    pytest.importorskip("onnxruntime")
+    model = make(MODELS[name]).eval()
+    lw.compress_(model, MODELS[name].config)
+    lw.merge_(model)
+    assert flow.export_to_onnx(MODELS[name], model, tmp_path / "model.onnx") <= 1e-5
 
 
 @pytest.mark.parametrize("config", [WAVELET, STACK, SHARED, FASTFOOD], ids=["wavelet", "stack", "shared", "fastfood"])

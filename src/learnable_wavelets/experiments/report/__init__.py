@@ -1,10 +1,20 @@
 """Tables and pictures of finished runs."""
 
+from ._comparison import draw_comparison
 from ._folder import draw_filters, table, write_all
 from ._summary import METRICS, markdown, screen_tables, show, summarise
 from ._tensorboard import check_tensorboard, event_files
 
 __all__ = [
-    "METRICS", "check_tensorboard", "draw_filters", "event_files", "markdown", "screen_tables", "show", "summarise",
-    "table", "write_all",
-]  # fmt: skip
+    "METRICS",
+    "check_tensorboard",
+    "draw_comparison",
+    "draw_filters",
+    "event_files",
+    "markdown",
+    "screen_tables",
+    "show",
+    "summarise",
+    "table",
+    "write_all",
+]
