@@ -11,7 +11,7 @@ from torch import nn
 import learnable_wavelets as lw
 from learnable_wavelets import cli
 
-from .compress.models import Conv1D, perceptron
+from .compress.models import Conv1D, Tied, perceptron
 
 SHORT = ("--wavelet", "db2", "--taps", "none", "--level", "none")
 
@@ -110,6 +110,18 @@ def test_embeddings_convolutions_and_transposed_weights(command, tmp_path):
         assert torch.allclose(back.get_submodule(name)(x), other.get_submodule(name)(x), atol=1e-5), name
     image = torch.randn(1, 64, 4, 4)
     assert torch.allclose(back.convolution(image), other.convolution(image), atol=1e-5)
+
+
+def test_a_tied_weight_that_the_file_has_once(command, tmp_path):
+    model, out = Tied(), tmp_path / "out.safetensors"
+    state = {name: value for name, value in model.state_dict().items() if name != "head.weight"}
+    save_file(state, tmp_path / "tied.safetensors")
+    code, _, error = command(tmp_path / "tied.safetensors", "--layer", "fastfood", "--out", out)
+    assert code == 0, error
+    other = lw.load(Tied(), out)
+    assert type(other.body) is lw.Fastfood
+    assert other.head.weight is other.embed.weight
+    assert torch.equal(other.embed.weight, model.embed.weight)
 
 
 def test_a_part_is_merged(command, dense, tmp_path):

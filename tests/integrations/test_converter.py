@@ -11,6 +11,7 @@ pytest.importorskip("transformers", minversion="5")
 
 import transformers
 
+import learnable_wavelets as lw
 from learnable_wavelets import cli
 
 from .models import MODELS, class_of, inputs_of, make, output_of
@@ -64,6 +65,28 @@ def test_the_two_lines_of_the_card_load_it(folder, tmp_path, monkeypatch, capsys
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["WaveletLinear"]
     assert "nknown quantization" not in done.stderr
+
+
+def test_a_plan_needs_no_weights_and_knows_the_dtype(folder, monkeypatch, capsys):
+    model = class_of(MODELS["gpt2"]).from_pretrained(folder, dtype=torch.bfloat16)
+    model.save_pretrained(folder)
+    (folder / "model.safetensors").write_bytes(b"damaged")
+    code, printed = run(monkeypatch, capsys, folder, *SHORT, "--plan", "--json")
+    assert code == 0, printed.err
+    config = lw.Compression(wavelet="db2", taps=None, level=None, shared_filter=True)
+    assert json.loads(printed.out) == lw.plan(model, config).to_dict()
+    code, printed = run(monkeypatch, capsys, folder, *SHORT)
+    assert code == 2
+    assert "cannot be loaded by transformers" in printed.err
+    assert printed.err.count("\n") == 1
+
+
+def test_a_compressed_folder_is_not_compressed_again(folder, tmp_path, monkeypatch, capsys):
+    run(monkeypatch, capsys, folder, *SHORT)
+    for words in (SHORT, (*SHORT, "--plan")):
+        code, printed = run(monkeypatch, capsys, tmp_path / "gpt2-compressed", *words, "--out", tmp_path / "other")
+        assert code == 2
+        assert "already compressed" in printed.err
 
 
 BROKEN = {

@@ -115,28 +115,68 @@ def test_shards_dtype_and_a_device_map(tmp_path):
     assert half.float().half().dtype == torch.float16
 
 
+class ToyConfig(PretrainedConfig):
+    model_type = "toy"
+
+
+class Toy(PreTrainedModel):
+    """Two layers of this library share a filter, by hand."""
+
+    config_class = ToyConfig
+    _tied_weights_keys = {  # noqa: RUF012
+        f"b.filter.{k}": f"a.filter.{k}" for k in ("dec_lo", "dec_hi", "rec_lo", "rec_hi")
+    }
+
+    def __init__(self, config):
+        super().__init__(config)
+        bank = lw.LearnableWaveletFilter("db2")
+        self.a, self.b = (lw.WaveletLinear(16, 16, wavelet=bank) for _ in range(2))
+        self.post_init()
+
+    def forward(self, x):
+        return self.b(self.a(x))
+
+
+class Twice(PreTrainedModel):
+    """One module in two places."""
+
+    config_class = ToyConfig
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.a = nn.Linear(16, 16)
+        self.b = nn.Sequential(self.a, nn.ReLU())
+        self.post_init()
+
+    def forward(self, x):
+        return self.b(self.a(x))
+
+
 def test_the_case_of_a_shared_filter_by_hand(tmp_path):
-    class Config(PretrainedConfig):
-        model_type = "toy"
-
-    class Model(PreTrainedModel):
-        config_class = Config
-        _tied_weights_keys = {  # noqa: RUF012
-            f"b.filter.{k}": f"a.filter.{k}" for k in ("dec_lo", "dec_hi", "rec_lo", "rec_hi")
-        }
-
-        def __init__(self, config):
-            super().__init__(config)
-            bank = lw.LearnableWaveletFilter("db2")
-            self.a, self.b = (lw.WaveletLinear(16, 16, wavelet=bank) for _ in range(2))
-            self.post_init()
-
-        def forward(self, x):
-            return self.b(self.a(x))
-
-    model, x = Model(Config()), torch.randn(3, 16)
+    model, x = Toy(ToyConfig()), torch.randn(3, 16)
     model.save_pretrained(tmp_path)
-    assert torch.equal(Model.from_pretrained(tmp_path)(x), model(x))
+    assert torch.equal(Toy.from_pretrained(tmp_path)(x), model(x))
+
+
+def test_a_module_in_two_places(tmp_path):
+    model, x = Twice(ToyConfig()), torch.randn(3, 16)
+    lw.compress_(model, FASTFOOD)
+    scrambled(model).save_pretrained(tmp_path)
+    other = Twice.from_pretrained(tmp_path)
+    assert other.a is other.b[0]
+    assert torch.equal(other(x), model(x))
+
+
+def test_tied_embeddings_beside_a_shared_filter(tmp_path):
+    model = make(MODELS["gpt2"]).eval()
+    lw.compress_(model, SHARED)
+    scrambled(model).tie_weights()
+    model.resize_token_embeddings(100)
+    model.save_pretrained(tmp_path)
+    other = type(model).from_pretrained(tmp_path)
+    assert same(other, model)
+    assert other.lm_head.weight is other.transformer.wte.weight
+    assert len({id(part) for part in other.modules() if isinstance(part, lw.WaveletFilter)}) == 1
 
 
 def test_a_shared_filter_is_written_once_and_stays_one(tmp_path):

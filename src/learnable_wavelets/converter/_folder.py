@@ -8,6 +8,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from ..compress import Report, compress_, merge_, plan
 
 if TYPE_CHECKING:
@@ -19,9 +21,11 @@ _WEIGHTS = (".safetensors", ".bin", ".index.json", ".part")
 
 def convert(source: Path, out: Path | None, job: Job) -> Report | tuple[str, ...]:
     """Return the report, or the names of the layers that were merged; write a folder, if one is given."""
-    model = _load(source)
+    kind, compressed = _kind_of(source)
     if job.plan or out is None:
-        return plan(model, job.config, job.chosen)
+        whole = compressed or job.config.min_speedup is not None
+        return plan(_load(kind, source) if whole else _skeleton(kind, source), job.config, job.chosen)
+    model = _load(kind, source)
     if job.merge:
         result: Report | tuple[str, ...] = merge_(model, job.chosen)
     else:
@@ -34,7 +38,8 @@ def convert(source: Path, out: Path | None, job: Job) -> Report | tuple[str, ...
     return result
 
 
-def _load(source: Path) -> Any:
+def _kind_of(source: Path) -> tuple[Any, bool]:
+    """Return the class of the model in a folder, and if the model is compressed or quantised already."""
     try:
         import transformers
 
@@ -46,7 +51,8 @@ def _load(source: Path) -> Any:
     if not path.is_file():
         raise ValueError(f"{source} must have a config.json of transformers")
     try:
-        names = json.loads(path.read_text(encoding="utf-8")).get("architectures")
+        values = json.loads(path.read_text(encoding="utf-8"))
+        names = values.get("architectures")
     except (ValueError, AttributeError) as error:
         raise ValueError(f"{path} must be a configuration of transformers: {error}") from None
     kind: Any = getattr(transformers, str(names[0]), None) if isinstance(names, list) and names else None
@@ -55,7 +61,21 @@ def _load(source: Path) -> Any:
         raise ValueError(f"{path} must have `architectures` with a class of transformers, got {names}")
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    return kind.from_pretrained(source, local_files_only=True, dtype="auto")
+    return kind, "quantization_config" in values
+
+
+def _load(kind: Any, source: Path) -> Any:
+    try:
+        return kind.from_pretrained(source, local_files_only=True, dtype="auto")
+    except Exception as error:  # of many kinds, for damaged weights as for a configuration that does not fit
+        raise ValueError(f"{source} cannot be loaded by transformers: {error}") from error
+
+
+def _skeleton(kind: Any, source: Path) -> Any:
+    """Return the model on the meta device: a plan needs no weights."""
+    config = kind.config_class.from_pretrained(source)
+    with torch.device("meta"):
+        return kind(config).to(getattr(config, "dtype", None) or torch.float32)
 
 
 def _write_card(source: Path, out: Path, model: Any, name: str, merged: bool) -> None:

@@ -6,7 +6,7 @@ layers it converted, so that `save_pretrained` needs nothing else; `merge_` remo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -200,8 +200,9 @@ def _named_as_in(model: Any, done: Sequence[Conversion]) -> list[Conversion]:
     return [conversion for conversion in renamed if conversion["layers"]]
 
 
-def _compressed(model: nn.Module) -> Iterator[Any]:
-    return (module for _, _, _, module in find_compressed(model))
+def _compressed(model: nn.Module) -> list[Any]:
+    """Return the compressed layers, each once."""
+    return [*dict.fromkeys(module for _, _, _, module in find_compressed(model))]
 
 
 def _lend_weight(layer: Any) -> None:
