@@ -2,19 +2,10 @@
 
 from ._comparison import draw_comparison
 from ._folder import draw_filters, table, write_all
-from ._summary import METRICS, markdown, screen_tables, show, summarise
+from ._summary import METRICS, SEEDS_TO_COMPARE, ahead, markdown, paired, screen_tables, show, summarise
 from ._tensorboard import check_tensorboard, event_files
 
 __all__ = [
-    "METRICS",
-    "check_tensorboard",
-    "draw_comparison",
-    "draw_filters",
-    "event_files",
-    "markdown",
-    "screen_tables",
-    "show",
-    "summarise",
-    "table",
-    "write_all",
-]
+    "METRICS", "SEEDS_TO_COMPARE", "ahead", "check_tensorboard", "draw_comparison", "draw_filters", "event_files",
+    "markdown", "paired", "screen_tables", "show", "summarise", "table", "write_all",
+]  # fmt: skip
