@@ -83,7 +83,7 @@ class Zoo(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.wte, self.norm = nn.Embedding(96, 64), nn.LayerNorm(64)
+        self.wte, self.norm, self.batch = nn.Embedding(96, 64), nn.LayerNorm(64), nn.BatchNorm1d(8)
         self.attention, self.square = Conv1D(192, 64), Conv1D(64, 64)
         self.convolution, self.wide = nn.Conv2d(64, 32, 1), nn.Conv2d(64, 64, 3)
         self.scale = nn.Parameter(torch.ones(3))
@@ -95,7 +95,9 @@ def test_embeddings_convolutions_and_transposed_weights(command, tmp_path):
     save_file(model.state_dict(), path)
     code, text, error = command(path, "--layer", "fastfood", "--out", out, "--json")
     assert code == 0, error
-    kinds = {entry["name"]: (entry["kind"], entry["replaced"]) for entry in json.loads(text)["layers"]}
+    report = json.loads(text)
+    kinds = {entry["name"]: (entry["kind"], entry["replaced"]) for entry in report["layers"]}
+    assert report["parameters"][0] == sum(p.numel() for p in model.parameters())
     assert kinds == {
         "wte": ("Linear", False), "attention": ("Conv1D", True), "square": ("Conv1D", True),
         "convolution": ("Conv2d", True),

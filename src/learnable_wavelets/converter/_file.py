@@ -94,7 +94,10 @@ def skeleton(state: dict[str, Tensor]) -> nn.Module:
             continue
         holder = _parent(root, f"{prefix}.any") if prefix else root
         for own, value in tensors.items():
-            holder.register_buffer(own, value)
+            if value.is_floating_point() and not own.startswith("running_"):  # of a batch norm
+                holder.register_parameter(own, nn.Parameter(value, requires_grad=False))
+            else:
+                holder.register_buffer(own, value)
     return root
 
 
