@@ -37,7 +37,7 @@ SURFACE = {
         "SoftThreshold", "Stack", "WaveletLinear", "WaveletLoss",
     ],
     "learnable_wavelets.plotting": [
-        "plot_comparison", "plot_filters", "plot_frequency_response", "plot_scaling_and_wavelet",
+        "add_filters", "plot_comparison", "plot_filters", "plot_frequency_response", "plot_scaling_and_wavelet",
         "scaling_and_wavelet",
     ],
 }  # fmt: skip
@@ -53,7 +53,9 @@ LAYERS = [
     "plotting",
     "_output",
     "compress",
+    "integrations",
     "_command_line",
+    "converter",
     "benchmarks",
     "experiments",
     "cli",

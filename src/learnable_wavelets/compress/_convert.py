@@ -9,7 +9,9 @@ from torch import nn
 from torch.optim import Optimizer
 
 from ._config import Compression, make_filter
+from ._dense import is_transposed
 from ._fast_path import switch_fast_paths
+from ._hub import check_hub, tell_hub
 from ._optimizers import Exchange, check_optimizers, exchange
 from ._plan import FilterFn, Step, build, decide, report_of
 from ._pointwise import Pointwise
@@ -50,6 +52,7 @@ def compress_(
         >>> type(model[0]).__name__, report.parameters
         ('WaveletLinear', (623290, 11002))
     """
+    check_hub(model)
     steps = decide(model, config, filter_fn)
     chosen = [step for step in steps if step.entry.replaced]
     listed = check_optimizers(optimizers)
@@ -65,6 +68,7 @@ def compress_(
     for step, new in zip(chosen, made, strict=True):
         put(step.dense.places, new)
     switch_fast_paths(model)
+    tell_hub(model)
     return report
 
 
@@ -81,14 +85,19 @@ def _replacement(step: Step, config: Compression, shared: Any) -> nn.Module:
     dense: Any = step.dense.module
     layer = build(step.dense, config, shared)
     layer.requires_grad_(dense.weight.requires_grad)
-    return adopt(layer, dense, step.dense.spatial)
+    return adopt(layer, dense, step.dense.spatial, config)
 
 
-def adopt(layer: nn.Module, dense: nn.Module, spatial: int) -> nn.Module:
+def adopt(layer: nn.Module, dense: nn.Module, spatial: int, config: Compression | None = None) -> nn.Module:
     """Return a layer with the bias of the dense one, in its mode, over the channels of a convolution."""
-    layer.bias = dense.bias
-    layer.train(dense.training)
-    return Pointwise(layer, spatial).train(dense.training) if spatial else layer
+    new: Any = layer
+    new.bias = dense.bias
+    if spatial:
+        new = Pointwise(new, spatial)
+    if is_transposed(dense):
+        new._dense_class = type(dense)  # for `merge_`
+    new._compression = config
+    return new.train(dense.training)  # type: ignore[no-any-return]
 
 
 def put(places: Sequence[tuple[nn.Module, str]], new: nn.Module) -> None:

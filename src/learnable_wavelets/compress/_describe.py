@@ -19,20 +19,31 @@ Values = dict[str, Any]
 
 
 def describe_model(model: nn.Module) -> Values:
-    """Return the configuration of each compressed layer by name, of the filters, and of the banks they start from.
+    """Return each compressed layer by name, the filters, the banks they start from, and the `Compression` of layers.
 
     Raises:
         ValueError: a layer or a filter is of a class of the user's own.
     """
-    found: Values = {"layers": {}, "filters": [], "starts": []}
+    found: Values = {"layers": {}, "filters": [], "starts": [], "compressions": []}
     known: dict[nn.Module, int] = {}
     seen = set()
     for name, _, _, module in find_compressed(model):
         if module not in seen:
             seen.add(module)
-            found["layers"][name] = _describe_layer(module, name, known)
+            found["layers"][name] = {**_describe_layer(module, name, known), **_origin(module, found["compressions"])}
     for filter in known:
         found["filters"].append(_describe_filter(filter, found["starts"]))
+    return found
+
+
+def _origin(module: Any, configs: list[Values]) -> Values:
+    """Return which layer it took the place of, and the number of the `Compression` that it came from."""
+    found: Values = {"transposed": True} if hasattr(module, "_dense_class") else {}
+    if getattr(module, "_compression", None) is not None:
+        config = module._compression.to_dict()
+        if config not in configs:
+            configs.append(config)
+        found["compression"] = configs.index(config)
     return found
 
 

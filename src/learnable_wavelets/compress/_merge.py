@@ -10,6 +10,7 @@ from torch import nn
 from ._convert import put
 from ._dense import CONVERTED, find_compressed
 from ._fast_path import switch_fast_paths
+from ._hub import tell_hub
 from ._plan import FilterFn, check_model
 from ._pointwise import Pointwise
 
@@ -22,8 +23,9 @@ def merge_(model: nn.Module, filter_fn: FilterFn | None = None) -> tuple[str, ..
         filter_fn: a function of a module and its name that chooses among the compressed layers; `None` for all.
 
     Returns:
-        The names of the layers. They are `nn.Linear`, or 1x1 convolutions where those were replaced; the function is
-        that of the model without dropout, and the model needs this library no more to run or to load.
+        The names of the layers. They are `nn.Linear`, or 1x1 convolutions or the `Conv1D` of transformers where those
+        were replaced; the function is that of the model without dropout, and the model needs this library no more to
+        run or to load.
 
     Raises:
         ValueError: the model is compiled or wrapped, is itself a compressed layer, or has none.
@@ -60,6 +62,7 @@ def merge_(model: nn.Module, filter_fn: FilterFn | None = None) -> tuple[str, ..
     for parent, child, new in places:
         put([(parent, child)], new)
     switch_fast_paths(model)
+    tell_hub(model)
     return tuple(names)
 
 
@@ -69,8 +72,12 @@ def _dense(module: Any) -> nn.Module:
     matrix = layer.to_dense()
     size, options = (layer.in_features, layer.out_features), {"device": "meta", "dtype": matrix.dtype}
     has_bias = layer.bias is not None
+    kind = getattr(module, "_dense_class", None) if has_bias else None
     dense: Any
-    if spatial:
+    if kind is not None:  # the `Conv1D` of transformers
+        with torch.device("meta"):
+            dense, matrix = kind(layer.out_features, layer.in_features), matrix.T
+    elif spatial:
         dense = (nn.Conv1d, nn.Conv2d)[spatial - 1](*size, 1, bias=has_bias, **options)
     else:
         dense = nn.Linear(*size, bias=has_bias, **options)

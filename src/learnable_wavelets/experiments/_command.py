@@ -1,7 +1,7 @@
 """The commands `learnable-wavelets reproduce NAME` and `table FOLDER`: every layer, every seed, one table."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -68,6 +68,8 @@ def run_experiment(experiment: Experiment, values: Mapping[str, Any]) -> int:
     options = replace(options, device=str(device))
     task = experiment.load(options, device)
     _check_tuning(options, task)
+    if options.tensorboard:
+        report.check_tensorboard()
     planned = cases(experiment, options, task)
     for case in planned:  # a wrong choice must fail now, not after the first layer's hour
         case.settings()
@@ -122,7 +124,11 @@ def _run_cases(console: Console, planned: list[Case], ranks: Ranks) -> Iterator[
 
 def _run_one(progress: Progress, ranks: Ranks, out: Path, test: bool, case: Case, seed: int) -> Record:
     case = replace(case, options=replace(case.options, out=out))
-    with _progress_bar(progress, case.run(seed), case.recipe().steps, ranks) as callbacks:
+    with _progress_bar(progress, case.run(seed), case.recipe().steps, ranks) as callbacks, ExitStack() as stack:
+        if test and case.options.tensorboard:
+            folder = out / "tensorboard" / case.run(seed).name
+            writes = stack.enter_context(report.event_files(folder, case.options.overwrite))
+            callbacks = replace(callbacks, on_network=writes)
         record = execute(case, seed, ranks, callbacks, test)
     if ranks.writes:
         report.draw_filters(out, record)
@@ -148,7 +154,7 @@ def _progress_bar(progress: Progress, run: Run, steps: int, ranks: Ranks) -> Ite
         progress.update(bar, completed=steps)
         console.print(f"{label}: finished before, {path}; --overwrite trains again", soft_wrap=True)
 
-    yield Callbacks(lambda done: progress.update(bar, completed=done), on_epoch, on_finished)
+    yield Callbacks(lambda done: progress.update(bar, completed=done), on_epoch, on_finished=on_finished)
 
 
 def _metrics(record: Record) -> list[str]:
