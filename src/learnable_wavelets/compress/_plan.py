@@ -156,6 +156,12 @@ def _with_shared(steps: list[Step], bank: int) -> list[Step]:
     return result
 
 
+def with_entries(steps: list[Step], changed: list[Step]) -> list[Step]:
+    """Return the steps with those of the same layers changed."""
+    by_name = {step.dense.name: step for step in changed}
+    return [by_name.get(step.dense.name, step) for step in steps]
+
+
 def _why_none(steps: list[Step]) -> str:
     if not steps:
         return "it has no nn.Linear, Conv1D or 1x1 convolution"
