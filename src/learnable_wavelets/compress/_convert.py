@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from ._checkpoint import Checkpoint
 from ._config import Compression, make_filter
+from ._dense import Dense
 from ._fast_path import switch_fast_paths
 from ._fit_outputs import fit_layers
 from ._optimizers import Exchange, check_optimizers, exchange
@@ -69,7 +70,7 @@ def compress_(
     chosen = [step for step in steps if step.entry.replaced]
     listed = check_optimizers(optimizers)
     report = report_of(steps, model, config)
-    shared = _shared_filter(chosen, config) if config.shared_filter else None
+    shared = shared_filter([step.dense for step in chosen], config) if config.shared_filter else None
     layers = [build(step.dense, config, shared) for step in chosen]
     kept = Checkpoint(checkpoint)
     if inputs is None:
@@ -98,8 +99,9 @@ def _shift(bias: Any, shift: Any) -> None:
         bias.add_(shift.to(bias))
 
 
-def _shared_filter(chosen: list[Step], config: Compression) -> Any:
-    weights: list[Any] = [step.dense.module.weight for step in chosen]
+def shared_filter(layers: Sequence[Dense], config: Compression) -> Any:
+    """Return one filter for all layers, which must be on one device."""
+    weights: list[Any] = [dense.module.weight for dense in layers]
     devices = {weight.device for weight in weights}
     if len(devices) > 1:
         places = ", ".join(sorted(map(str, devices)))
