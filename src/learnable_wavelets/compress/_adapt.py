@@ -11,7 +11,7 @@ from torch import nn
 
 from ..filters import WaveletFilter
 from ..nn import Adapter
-from ._config import Compression, make_filter, make_layer
+from ._config import Compression, make_layer
 from ._convert import put, shared_filter
 from ._cost import parameter_cost
 from ._dense import Dense, find_dense

@@ -52,6 +52,8 @@ def _read(path: Path) -> dict[str, Any]:
         if found["kind"] != _KIND:
             raise KeyError
     except Exception as error:  # torch raises errors of many types
-        raise ValueError(f"`checkpoint` must be a file of an earlier call, got {path}: delete it to begin anew") from error
+        raise ValueError(
+            f"`checkpoint` must be a file of an earlier call, got {path}: delete it to begin anew"
+        ) from error
     values: dict[str, Any] = found["values"]
     return values

@@ -34,7 +34,7 @@ def compress_(
 
     `nn.Linear`, the `Conv1D` of transformers and 1x1 convolutions are replaced. The new layers start anew, with the
     trained bias, and need gradients if the weights did; a module in several places is replaced in all of them. With
-    `inputs` each is fitted to the outputs of the one that it replaces, and the bias takes up the mean of the difference.
+    `inputs` each is fitted to the outputs of the one that it replaces; the bias takes up the mean of the difference.
 
     Args:
         model: any module.
@@ -48,8 +48,8 @@ def compress_(
         checkpoint: a file for fitted layers: a call that was killed goes on from it. It is deleted in the end.
 
     Returns:
-        A `Report`; `print(report)` shows what was done, and why a layer stayed. `error` of a fitted layer is the norm of
-        the difference of the outputs over that of the outputs, both without their means.
+        A `Report`; `print(report)` shows what was done, and why a layer stayed. `error` of a fitted layer is the norm
+        of the difference of the outputs over that of the outputs, both without their means.
 
     Raises:
         ValueError: the model is compiled or wrapped, or has no layer that can be replaced; it does not run on `inputs`;

@@ -38,7 +38,9 @@ def describe_model(model: nn.Module) -> Values:
 
 def _describe_layer(module: Any, name: str, filters: dict[nn.Module, int]) -> Values:
     if isinstance(module, Adapter):
-        raise ValueError(f"`model` has an adapter in {name!r}: use `save_adapter` and `load_adapter`, or merge it first")
+        raise ValueError(
+            f"`model` has an adapter in {name!r}: use `save_adapter` and `load_adapter`, or merge it first"
+        )
     if isinstance(module, Pointwise):
         return {**_describe_layer(module.layer, name, filters), "spatial": module.spatial}
     size = {"in_features": module.in_features, "out_features": module.out_features, "bias": module.bias is not None}

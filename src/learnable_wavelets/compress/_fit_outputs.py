@@ -7,6 +7,7 @@ import hashlib
 import json
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -52,7 +53,7 @@ def fit_layers(
             if moments.count and fits[dense.name] is None:
                 _check_finite(dense, moments)
                 matrix = weight_matrix(dense.module).detach()
-                done = fit_layer(layer, matrix, moments, has_bias, fixed, lambda name=dense.name: advance(name))
+                done = fit_layer(layer, matrix, moments, has_bias, fixed, partial(advance, dense.name))
                 fits[dense.name] = done
                 checkpoint.put(key, {"state": layer.state_dict(), **done._asdict()})
     shifts = [None if (fit := fits[step.dense.name]) is None else fit.shift for step in steps]

@@ -88,7 +88,7 @@ def _dense(module: Any) -> nn.Module:
 
 def _adapted(module: Adapter) -> nn.Module:
     """Return a copy of the frozen layer, with the update in its weight."""
-    layer = _dense(module.layer) if isinstance(module.layer, CONVERTED) else module.layer
+    layer: Any = _dense(module.layer) if isinstance(module.layer, CONVERTED) else module.layer
     merged: Any = copy.copy(layer)
     merged._parameters = {**layer._parameters}
     delta = module.delta()

@@ -62,13 +62,20 @@ def collect(model: nn.Module, layers: Sequence[Dense], inputs: Any) -> Iterator[
                  for dense, moments in zip(group, found, strict=True)]  # fmt: skip
         try:
             with evaluating(model):
-                count = sum(call(model, arguments) is not hooks for arguments in batches(inputs))
+                _run(model, inputs)
         finally:
             for hook in hooks:
                 hook.remove()
-        if not count:
-            raise ValueError("`inputs` must have at least one batch, got none")
         yield from zip(group, found, strict=True)
+
+
+def _run(model: nn.Module, inputs: Any) -> None:
+    empty = True
+    for arguments in batches(inputs):
+        call(model, arguments)
+        empty = False
+    if empty:
+        raise ValueError("`inputs` must have at least one batch, got none")
 
 
 def _groups(layers: Sequence[Dense]) -> list[list[Dense]]:
@@ -89,6 +96,7 @@ def _reader(dense: Dense, moments: Moments) -> Any:
         rows = args[0] if args else next(iter(keywords.values()))
         if dense.spatial:
             rows = rows.movedim(-dense.spatial - 1, -1)
-        moments.add(rows)
+        if rows.shape[-1] == dense.in_features:  # else the layer has a better message
+            moments.add(rows)
 
     return read

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -75,7 +75,7 @@ def fit_layer(
     with torch.no_grad():
         left = _close(layer, factors, target, rank)
     layer.to(stored)
-    left, covariance = left.to(covariance), covariance
+    left = left.to(covariance)
     error = ((left @ covariance) * left).sum() / ((matrix.to(covariance) @ covariance) * matrix).sum()
     return Fit(left @ mean.to(left), float(error.clamp_min(0).sqrt()))
 
@@ -95,10 +95,11 @@ def _rotation(n: int) -> Tensor:
     return torch.linalg.qr(torch.randn(n, n, generator=torch.Generator().manual_seed(0)))[0]
 
 
-def _apply(factors: list[Any], x: Tensor) -> Tensor:
+def _apply(factors: list[Any], rows: Tensor) -> Tensor:
+    result: Any = rows
     for factor in factors:
-        x = factor(x)
-    return x
+        result = factor(result)
+    return cast(Tensor, result)
 
 
 def _optimise(
@@ -123,12 +124,12 @@ def _optimise(
             if basis is not None:
                 left = left - _along(left, basis)
             share = left.square().sum() * len(chunks) / norm.square()
-            optimizer.zero_grad()
-            (share + _FILTERS * wavelet_regularizer(own)).backward()  # type: ignore[no-untyped-call]
+            own.zero_grad()
+            (share + _FILTERS * wavelet_regularizer(own)).backward()
         optimizer.step()
         schedule.step()
         on_step()
-    optimizer.zero_grad()
+    own.zero_grad()
 
 
 def _rate(step: int) -> float:
@@ -144,7 +145,7 @@ def _leading(matrix: Tensor, rank: int) -> Tensor:
 
 
 def _close(layer: Any, factors: list[Any], target: _Target, rank: int) -> Tensor:
-    """Put `diag_out` of the last sandwich and the residual at their best, in turn; return the difference of matrices."""
+    """Put `diag_out` of the last sandwich and the residual at their best; return the difference of the matrices."""
     rows, outputs, matrix = target
     product = torch.zeros_like(matrix)
     if factors:
@@ -169,7 +170,7 @@ def _along(rows: Tensor, basis: Tensor) -> Tensor:
 
 
 def _matrix(factors: list[Any]) -> Tensor:
-    matrix = factors[0].to_dense()
+    matrix: Any = factors[0].to_dense()
     for factor in factors[1:]:
         matrix = factor.to_dense() @ matrix
-    return matrix
+    return cast(Tensor, matrix)

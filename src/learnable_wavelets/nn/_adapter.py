@@ -61,7 +61,8 @@ class Adapter(nn.Module):
         if inner.bias is not None:
             raise ValueError("`update` must have no bias, got one: make it with bias=False")
         last = inner.factors[-1:] if isinstance(inner, Stack) else [inner]
-        for tensor in (*(factor.diag_out for factor in last), getattr(inner, "up", None)):
+        started: list[Any] = [*(factor.diag_out for factor in last), getattr(inner, "up", None)]
+        for tensor in started:
             if tensor is not None:
                 nn.init.zeros_(tensor)
 

@@ -37,7 +37,9 @@ def split(ratio: int, low_rank: bool) -> Split:
     depth = 0 if low_rank else next((d for d in (DEEPEST, 2, 1) if d * one <= budget), 0)
     rank = (budget - depth * one) // (2 * WIDTH)
     if depth == rank == 0:
-        raise ValueError(f"`budgets` must allow for {one if not low_rank else 2 * WIDTH} weights of a layer, got 1/{ratio}")
+        raise ValueError(
+            f"`budgets` must allow for {one if not low_rank else 2 * WIDTH} weights of a layer, got 1/{ratio}"
+        )
     return Split(depth, rank)
 
 
@@ -58,7 +60,9 @@ def fitted(network: nn.Module, parts: Split, images: torch.Tensor) -> float:
 @torch.no_grad()
 def plain_svd(network: nn.Module, parts: Split, images: torch.Tensor) -> None:
     """Truncate the singular value decomposition of the weights, without data."""
-    weights = {name: module.weight.double() for name, module in network.named_modules() if isinstance(module, nn.Linear)}
+    weights = {
+        name: module.weight.double() for name, module in network.named_modules() if isinstance(module, nn.Linear)
+    }
     lw.compress_(network, parts.config(), hidden)
     for name, module in network.named_modules():
         if isinstance(module, lw.nn.Stack):

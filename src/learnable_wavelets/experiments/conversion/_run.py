@@ -1,5 +1,6 @@
 """One conversion: a teacher, the small network, its error before and after an epoch of training."""
 
+# ruff: noqa: RUF009  (`option` declares a field)
 import copy
 import io
 import json
@@ -21,6 +22,7 @@ from ..spec import Recipe
 from ..tasks import Images
 from ._methods import METHODS, WIDTH, split
 
+OUT = Path("results/conversion")
 BATCH, RATE = 128, 1e-3
 EVERY = 100  # every hundredth training image, without its label, is what layers are fitted to
 TEACHER_EPOCHS, QUICK_INTERVAL = 4, 100
@@ -38,14 +40,16 @@ def _ratios(name: str, text: str) -> tuple[int, ...]:
 class Settings:
     """The options of `reproduce conversion`."""
 
-    layer: tuple[str, ...] = option(tuple(METHODS), f"Of {', '.join(METHODS)}, or all.", action="append", parse=_methods)
+    layer: tuple[str, ...] = option(
+        tuple(METHODS), f"Of {', '.join(METHODS)}, or all.", action="append", parse=_methods
+    )
     budgets: tuple[int, ...] = option(
         (200, 100, 45, 24, 12, 8), "Weights of a layer before over after, with commas.", parse=_ratios
     )
     seeds: tuple[int, ...] = option((0,), "A count (3) or a list (0,1,2; `7,` for one).", parse=parse_seeds)
     preset: str = option("quick", f"quick: epochs of {QUICK_INTERVAL} steps; paper: whole epochs.")
     data: str = option("auto", "full; sample; auto: full from $LEARNABLE_WAVELETS_DATA or the cache, else sample.")
-    out: Path = option(Path("results/conversion"), "Folder for results; commands may share it.", type=Path)
+    out: Path = option(OUT, "Folder for results; commands may share it.", type=Path)
     overwrite: bool = flag("Run again where --out has a finished run.")
     threads: int | None = option(None, "CPU threads, torch's own number if not given.", type=at_least(int, 1))
 
