@@ -8,6 +8,7 @@ from .compress import Compression as Compression
 from .compress import adapt_ as adapt_
 from .compress import compress_ as compress_
 from .compress import disable_adapters as disable_adapters
+from .compress import distill_ as distill_
 from .compress import load as load
 from .compress import load_adapter as load_adapter
 from .compress import merge_ as merge_
@@ -39,6 +40,7 @@ __all__ = [
     "adapt_",
     "compress_",
     "disable_adapters",
+    "distill_",
     "functional",
     "kernels",
     "load",

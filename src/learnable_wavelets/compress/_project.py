@@ -24,7 +24,7 @@ _CHUNKS, _SMALLEST = 6, 32
 _REFRESH = 30  # steps between two looks for the best residual
 _RATE, _WARM_UP = 0.03, 20
 _START = 0.1  # of the norm of the outputs: larger starts end at larger errors
-_FILTERS = 0.01  # weight of the wavelet loss
+FILTERS = 0.01  # weight of the wavelet loss
 _RIDGE = 0.01  # of the mean variance, for directions that the data do not show
 
 
@@ -125,7 +125,7 @@ def _optimise(
                 left = left - _along(left, basis)
             share = left.square().sum() * len(chunks) / norm.square()
             own.zero_grad()
-            (share + _FILTERS * wavelet_regularizer(own)).backward()
+            (share + FILTERS * wavelet_regularizer(own)).backward()
         optimizer.step()
         schedule.step()
         on_step()
