@@ -157,7 +157,8 @@ def other_adapters():
 
 
 @pytest.mark.parametrize(("make", "message"), [
-    (other_layers, "`model` must have a layer '0' of"), (lambda: nn.Sequential(nn.ReLU()), "`model` must have a layer '0'"),
+    (other_layers, "`model` must have a layer '0' of"),
+    (lambda: nn.Sequential(nn.ReLU()), "`model` must have a layer '0'"),
     (other_adapters, "`model` must have the adapters of the file or none, got others"),
 ])  # fmt: skip
 def test_models_that_do_not_fit_the_file(make, message, tmp_path):

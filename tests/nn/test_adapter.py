@@ -66,5 +66,5 @@ def test_what_is_no_update():
         lw.nn.Adapter(nn.Linear(64, 64), lw.WaveletLinear(64, 64))
     with pytest.raises(TypeError, match="`update` must be a WaveletLinear, a Fastfood or a Stack, got Linear"):
         lw.nn.Adapter(nn.Linear(64, 64), nn.Linear(64, 64))
-    with pytest.raises(TypeError, match="`layer` must be a torch.nn.Module, got int"):
+    with pytest.raises(TypeError, match=r"`layer` must be a torch\.nn\.Module, got int"):
         lw.nn.Adapter(3, lw.WaveletLinear(64, 64, bias=False))

@@ -30,6 +30,12 @@ class Adaptation:
         skipped: the reason for each other dense layer, by its name.
         trainable: parameters that are trained.
         total: parameters of the whole model, updates included.
+
+    Examples:
+        >>> import torch, learnable_wavelets as lw
+        >>> report = lw.adapt_(torch.nn.Sequential(torch.nn.Linear(64, 64)), lw.Compression(layer="fastfood"))
+        >>> report.adapted, report.trainable, report.total
+        (('0',), 192, 4352)
     """
 
     config: Compression

@@ -80,6 +80,14 @@ def load_adapter(model: nn.Module, path: str | os.PathLike[str]) -> tuple[str, .
         TypeError: `model` is not an `nn.Module`.
         ImportError: safetensors is not installed.
         OSError: the file cannot be read.
+
+    Examples:
+        >>> import torch, learnable_wavelets as lw
+        >>> model = torch.nn.Sequential(torch.nn.Linear(64, 64))
+        >>> report = lw.adapt_(model, lw.Compression(layer="fastfood"))
+        >>> lw.save_adapter(model, "adapter.safetensors")
+        >>> lw.load_adapter(torch.nn.Sequential(torch.nn.Linear(64, 64)), "adapter.safetensors")
+        ('0',)
     """
     check_model(model)
     state, values = _read(Path(path))
