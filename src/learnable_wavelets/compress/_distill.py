@@ -199,7 +199,7 @@ class _Phase:
         with torch.enable_grad():
             loss = _by_layer(self.pair, arguments) if self.name == "layers" else _whole(self.pair, arguments)
             self.pair.student.zero_grad()
-            (loss + FILTERS * wavelet_regularizer(trained)).backward()
+            (loss + FILTERS * wavelet_regularizer(trained)).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         self.pair.student.zero_grad()
         return float(loss.detach())

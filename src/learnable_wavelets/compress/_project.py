@@ -92,7 +92,8 @@ def _target(matrix: Tensor, covariance: Tensor) -> _Target:
 
 def _rotation(n: int) -> Tensor:
     """Return a random orthogonal matrix, the same always: rows are mixed, so that some of them stand for all."""
-    return torch.linalg.qr(torch.randn(n, n, generator=torch.Generator().manual_seed(0)))[0]
+    mixed: Tensor = torch.linalg.qr(torch.randn(n, n, generator=torch.Generator().manual_seed(0)))[0]
+    return mixed
 
 
 def _apply(factors: list[Any], rows: Tensor) -> Tensor:
