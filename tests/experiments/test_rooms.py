@@ -16,6 +16,7 @@ BELOW = {
     "models": {"spec", "engine"},
     "report": {"spec", "engine"},
     "paper": {"spec", "engine", "tasks", "models", "report"},
+    "_compare": {"spec", "engine", "report", "paper"},
     "conversion": {"spec", "engine", "tasks", "models", "report"},
     "_command": {"spec", "engine", "tasks", "models", "report", "paper", "conversion"},
 }
