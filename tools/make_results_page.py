@@ -105,7 +105,10 @@ def lines_of_all(family: Record, found: list[Record]) -> Iterator[list[str]]:
         for layer in (*family["layers"], *later):
             rows = [run for run in found if (run["layer"], run["protocol"]) == (layer, protocol)]
             if rows:
-                yield from (measured_row(row, family["metrics"]) for row in summarise(rows))
+                ordered = summarise(rows)
+                if family.get("by_size"):
+                    ordered.sort(key=lambda row: row["parameters"])
+                yield from (measured_row(row, family["metrics"]) for row in ordered)
             elif layer not in later:
                 yield missing_row(layer, protocol, family["metrics"])
 

@@ -7,6 +7,7 @@ from types import ModuleType
 
 import pytest
 
+from learnable_wavelets.experiments.conversion import METHODS
 from learnable_wavelets.experiments.paper import EXPERIMENTS
 from learnable_wavelets.experiments.report import METRICS
 
@@ -32,7 +33,8 @@ def test_the_committed_page_is_that_of_the_committed_runs(tool: ModuleType) -> N
 
 def test_every_experiment_has_a_table_with_its_controls(tool: ModuleType) -> None:
     families = json.loads((ROOT / "docs" / "results" / "published.json").read_text())
-    assert list(families) == [experiment.name for experiment in EXPERIMENTS]
+    assert list(families) == [*(experiment.name for experiment in EXPERIMENTS), "conversion"]
+    assert {*families["conversion"]["layers"], *families["conversion"]["if_measured"]} == {*METHODS}
     for experiment in EXPERIMENTS:
         family = families[experiment.name]
         assert (
