@@ -16,7 +16,9 @@ BELOW = {
     "models": {"spec", "engine"},
     "report": {"spec", "engine"},
     "paper": {"spec", "engine", "tasks", "models", "report"},
-    "_command": {"spec", "engine", "tasks", "models", "report", "paper"},
+    "_compare": {"spec", "engine", "report", "paper"},
+    "conversion": {"spec", "engine", "tasks", "models", "report"},
+    "_command": {"spec", "engine", "tasks", "models", "report", "paper", "conversion"},
 }
 SHARED = {"_checks", "_command_line", "_output"}  # of the package, beside the public surface
 
