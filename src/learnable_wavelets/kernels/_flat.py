@@ -10,6 +10,16 @@ from torch import Tensor
 
 from . import reference
 from ._backend import BACKENDS
+from ._planes import dwt2 as dwt2
+from ._planes import dwt2_backward as dwt2_backward
+from ._planes import fake_dwt2 as fake_dwt2
+from ._planes import fake_dwt2_backward as fake_dwt2_backward
+from ._planes import fake_idwt2 as fake_idwt2
+from ._planes import fake_idwt2_backward as fake_idwt2_backward
+from ._planes import idwt2 as idwt2
+from ._planes import idwt2_backward as idwt2_backward
+from ._planes import reference_dwt2_backward as reference_dwt2_backward
+from ._planes import reference_idwt2_backward as reference_idwt2_backward
 from ._sandwich import Sandwich, sources
 from ._supports import Backend
 from ._validate import (

@@ -7,6 +7,10 @@ from ._backward import wavedec_backward as wavedec_backward
 from ._backward import waverec_backward as waverec_backward
 from ._hadamard import fwht as fwht
 from ._hadamard import hadamard as hadamard
+from ._planes import dwt2 as dwt2
+from ._planes import dwt2_backward as dwt2_backward
+from ._planes import idwt2 as idwt2
+from ._planes import idwt2_backward as idwt2_backward
 from ._sandwich import sandwich as sandwich
 from ._wavelet import coeff_lengths as coeff_lengths
 from ._wavelet import decompose as decompose
@@ -14,7 +18,7 @@ from ._wavelet import reconstruct as reconstruct
 from ._wavelet import wavedec as wavedec
 from ._wavelet import waverec as waverec
 
-SUPPORTS = Supports(MODES, REAL_DTYPES)
+SUPPORTS = PLANES = Supports(MODES, REAL_DTYPES)
 
 
 def missing() -> str | None:

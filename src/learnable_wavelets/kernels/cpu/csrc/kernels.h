@@ -64,6 +64,10 @@ typedef struct {
 
 #include "run.h"
 #include "fwht_op.h"
+#include "plane_lines.h"
+#include "plane_grads.h"
+#include "planes.h"
+#include "planes_op.h"
 
 static const lw_kernels NAME(lw_kernels) = {
     LANES,
@@ -74,6 +78,7 @@ static const lw_kernels NAME(lw_kernels) = {
     NAME(waverec_backward),
     NAME(sandwich),
     NAME(sandwich_backward),
+    NAME(planes),
 };
 
 #include "undef.h"

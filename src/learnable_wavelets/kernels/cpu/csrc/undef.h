@@ -29,6 +29,8 @@
 #undef LW_THREAD_WORK
 #undef LW_FULL_ENOUGH
 #undef LW_TILE
+#undef LW_PLANE_UNITS
+#undef LW_LEAST_ROWS
 #undef T
 #undef LANES
 #undef SUFFIX

@@ -1,0 +1,61 @@
+"""The door to the 2-D operators, see `_dispatch`. Not every back end has them: `None` sends the caller axis by axis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+from . import _planes
+from ._autograd import is_plain_eager
+from ._backend import BACKENDS, FORCED, forced_backend
+from ._library import EAGER, call_operator
+from ._supports import Backend
+
+PlaneBank = tuple[Tensor, Tensor, Tensor, Tensor]
+"""Filters lo and hi of axis -2, then of axis -1."""
+Bands = tuple[Tensor, Tensor, Tensor, Tensor]
+"""aa, ad, da, dd: the first letter belongs to axis -2."""
+
+
+def dwt2(x: Tensor, bank: PlaneBank, modes: tuple[str, str]) -> Bands | None:
+    """Return the bands of one level of the last two axes, or `None` where no kernel takes both axes at once."""
+    backend = choose_planes(x, modes)
+    if backend is None:
+        return None
+    aa, ad, da, dd = _call("dwt2", _planes.dwt2, backend, (x, *bank), modes).unbind(0)
+    return aa, ad, da, dd
+
+
+def idwt2(bands: Bands, bank: PlaneBank, sizes: tuple[int, int], modes: tuple[str, str]) -> Tensor | None:
+    """Invert `dwt2`, to planes of `sizes`; `None` as there."""
+    backend = choose_planes(bands[0], modes)
+    if backend is None:
+        return None
+    return _call("idwt2", _planes.idwt2, backend, (*bands, *bank), (*sizes, *modes))
+
+
+def _call(
+    name: str, checked: Callable[..., Tensor], backend: Backend, tensors: Sequence[Tensor], constants: tuple[Any, ...]
+) -> Tensor:
+    if not is_plain_eager(tensors):
+        return call_operator(name, *tensors, *constants)
+    compute = partial(checked, backend, *tensors, *constants)
+    recorded = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
+    y: Tensor = EAGER[name](*tensors, constants, backend, compute) if recorded else compute()
+    return y
+
+
+def choose_planes(data: Tensor, modes: Sequence[str] = ()) -> Backend | None:
+    """Return the back end whose kernels for planes take data like this, or `None`."""
+    forced = forced_backend() if torch.compiler.is_compiling() else FORCED.get()
+    backend = BACKENDS[forced or ("triton" if data.is_cuda else "cpu")]
+    traced = torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
+    served, dtypes, devices = backend.PLANES
+    if data.device.type in devices and data.dtype in dtypes and all(mode in served for mode in modes) and not traced:
+        return backend
+    return None
