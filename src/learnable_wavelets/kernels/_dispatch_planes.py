@@ -1,4 +1,7 @@
-"""The door to the 2-D operators, see `_dispatch`. Not every back end has them: `None` sends the caller axis by axis."""
+"""The door to the 2-D and the stationary transform, see `_dispatch`.
+
+Not every back end has them, and under `torch.func` none: `None` sends the caller to the 1-D transforms.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,14 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from . import _planes
+from . import _planes, _undecimated
 from ._autograd import is_plain_eager
 from ._backend import BACKENDS, FORCED, forced_backend
 from ._library import EAGER, call_operator
 from ._supports import Backend
 
+Pair = tuple[Tensor, Tensor]
+"""Filters lo and hi."""
 PlaneBank = tuple[Tensor, Tensor, Tensor, Tensor]
 """Filters lo and hi of axis -2, then of axis -1."""
 Bands = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -37,6 +42,22 @@ def idwt2(bands: Bands, bank: PlaneBank, sizes: tuple[int, int], modes: tuple[st
     if backend is None:
         return None
     return _call("idwt2", _planes.idwt2, backend, (*bands, *bank), (*sizes, *modes))
+
+
+def swt(x: Tensor, bank: Pair, axis: int, start_level: int, level: int, trim: bool) -> tuple[Tensor, ...] | None:
+    """Return the bands of the stationary transform, see `reference.swt`; `None` as above."""
+    backend = choose_planes(x)
+    if backend is None:
+        return None
+    return _call("swt", _undecimated.swt, backend, (x, *bank), (axis, start_level, level, trim)).unbind(0)
+
+
+def iswt(cA: Tensor, cD: Tensor, bank: Pair, axis: int, start_level: int) -> Tensor | None:
+    """Invert one level of `swt`; `None` as above."""
+    backend = choose_planes(cA)
+    if backend is None:
+        return None
+    return _call("iswt", _undecimated.iswt, backend, (cA, cD, *bank), (axis, start_level))
 
 
 def _call(

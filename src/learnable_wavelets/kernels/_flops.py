@@ -95,6 +95,25 @@ def idwt2_backward(grad: Shape, aa: Shape, *args: Any, out_shape: Any = None, **
     return idwt2(aa, *rest) * (any(needs[:4]) + 2 * any(needs[4:]))
 
 
+def swt(x: Shape, lo: Shape, hi: Shape, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    level: int = args[2]
+    return prod(x) * level * 4 * lo[0]
+
+
+def iswt(cA: Shape, cD: Shape, lo: Shape, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    return prod(cA) * 4 * lo[0]
+
+
+def swt_backward(grad: Shape, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    *rest, needs = args
+    return swt(*rest) * (bool(needs[0]) + 2 * any(needs[1:]))
+
+
+def iswt_backward(grad: Shape, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    *rest, needs = args
+    return iswt(*rest) * (any(needs[:2]) + any(needs[2:]))
+
+
 _COUNTER = "torch.utils.flop_counter"
 
 

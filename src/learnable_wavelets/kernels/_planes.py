@@ -26,19 +26,19 @@ def of_planes(backend: Backend) -> Any:
 
 def dwt2(backend: Backend, x: Tensor, *args: Any) -> Tensor:
     tensors, _ = _checked_plane(backend, x, *args)
-    return _owned(backend, of_planes(backend).dwt2(*tensors, *args[4:]))[0]
+    return owned(backend, of_planes(backend).dwt2(*tensors, *args[4:]))[0]
 
 
 def dwt2_backward(backend: Backend, grad: Tensor, x: Tensor, *args: Any) -> tuple[Tensor, ...]:
     tensors, lengths = _checked_plane(backend, x, *args[:-1])
     check_operand("grad", grad, (4, *x.shape[:-2], *lengths), x.dtype, x)
     needs = check_needs(args[-1], tensors)
-    return _owned(backend, *of_planes(backend).dwt2_backward(aligned(grad), *tensors, *args[4:-1], needs))
+    return owned(backend, *of_planes(backend).dwt2_backward(aligned(grad), *tensors, *args[4:-1], needs))
 
 
 def idwt2(backend: Backend, *args: Any) -> Tensor:
     tensors = _checked_bands(backend, *args)
-    return _owned(backend, of_planes(backend).idwt2(*tensors, *args[8:]))[0]
+    return owned(backend, of_planes(backend).idwt2(*tensors, *args[8:]))[0]
 
 
 def idwt2_backward(backend: Backend, grad: Tensor, *args: Any) -> tuple[Tensor, ...]:
@@ -46,10 +46,10 @@ def idwt2_backward(backend: Backend, grad: Tensor, *args: Any) -> tuple[Tensor, 
     tensors = _checked_bands(backend, *arguments)
     check_operand("grad", grad, (*args[0].shape[:-2], *args[8:10]), args[0].dtype, args[0])
     needs = check_needs(needs, tensors)
-    return _owned(backend, *of_planes(backend).idwt2_backward(aligned(grad), *tensors, *args[8:-1], needs))
+    return owned(backend, *of_planes(backend).idwt2_backward(aligned(grad), *tensors, *args[8:-1], needs))
 
 
-def _owned(backend: Backend, *results: Tensor) -> tuple[Tensor, ...]:
+def owned(backend: Backend, *results: Tensor) -> tuple[Tensor, ...]:
     """Return contiguous results that are no views, where the reference stands in for a kernel."""
     if backend.PLANES.dtypes:
         return results
@@ -107,13 +107,13 @@ def fake_idwt2(aa: Tensor, *args: Any) -> Tensor:
 
 
 def fake_dwt2_backward(grad: Tensor, x: Tensor, *args: Any) -> tuple[Tensor, ...]:
-    return _fake_gradients((x, *args[:4]), args[-1])
+    return fake_gradients((x, *args[:4]), args[-1])
 
 
 def fake_idwt2_backward(grad: Tensor, *args: Any) -> tuple[Tensor, ...]:
-    return _fake_gradients(args[:8], args[-1])
+    return fake_gradients(args[:8], args[-1])
 
 
-def _fake_gradients(inputs: Sequence[Tensor], needs: Sequence[bool]) -> tuple[Tensor, ...]:
+def fake_gradients(inputs: Sequence[Tensor], needs: Sequence[bool]) -> tuple[Tensor, ...]:
     wanted = check_needs(needs, inputs)
     return tuple(t.new_empty(t.shape if needed else (0,)) for t, needed in zip(inputs, wanted, strict=True))

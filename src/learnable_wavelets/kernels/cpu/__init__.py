@@ -22,6 +22,10 @@ else:
     from ._planes import dwt2_backward as dwt2_backward
     from ._planes import idwt2 as idwt2
     from ._planes import idwt2_backward as idwt2_backward
+    from ._undecimated import iswt as iswt
+    from ._undecimated import iswt_backward as iswt_backward
+    from ._undecimated import swt as swt
+    from ._undecimated import swt_backward as swt_backward
 
 _DEVICES = ("cpu",) if AVAILABLE else ()
 SUPPORTS = Supports(MODES, (torch.float32, torch.float64, torch.bfloat16), _DEVICES)

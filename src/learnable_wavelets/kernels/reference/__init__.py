@@ -12,6 +12,10 @@ from ._planes import dwt2_backward as dwt2_backward
 from ._planes import idwt2 as idwt2
 from ._planes import idwt2_backward as idwt2_backward
 from ._sandwich import sandwich as sandwich
+from ._undecimated import iswt as iswt
+from ._undecimated import iswt_backward as iswt_backward
+from ._undecimated import swt as swt
+from ._undecimated import swt_backward as swt_backward
 from ._wavelet import coeff_lengths as coeff_lengths
 from ._wavelet import decompose as decompose
 from ._wavelet import reconstruct as reconstruct

@@ -83,6 +83,17 @@ typedef struct {
     void *out[4];
 } lw_planes;
 
+/* One call of the stationary transform, float32 or float64, see undecimated.h: rows of n values. Band a_j begins at
+ * `a` + (level - j) `stride` arrays of all rows, d_j likewise; with `trim` there is a_level only. The analysis reads x and
+ * writes a and d; `adjoint`: from a and d to `out`, if that is not NULL, and, with `grads`, from x, a and d to the gradients
+ * of the filters. */
+typedef struct {
+    int64_t rows, n, dilation, stride;
+    int level, taps, trim, inverse, adjoint, grads, threads;
+    const void *x, *filter[2];
+    void *a, *d, *out, *gfilter[2];
+} lw_undecimated;
+
 /* The kernels of one instruction set for one type. */
 typedef struct {
     int lanes;
@@ -94,6 +105,7 @@ typedef struct {
     int (*sandwich)(const lw_job *);
     int (*sandwich_backward)(const lw_job *);
     int (*planes)(const lw_planes *);
+    int (*undecimated)(const lw_undecimated *);
 } lw_kernels;
 
 typedef struct {

@@ -68,6 +68,8 @@ typedef struct {
 #include "plane_grads.h"
 #include "planes.h"
 #include "planes_op.h"
+#include "undecimated.h"
+#include "undecimated_op.h"
 
 static const lw_kernels NAME(lw_kernels) = {
     LANES,
@@ -79,6 +81,7 @@ static const lw_kernels NAME(lw_kernels) = {
     NAME(sandwich),
     NAME(sandwich_backward),
     NAME(planes),
+    NAME(undecimated),
 };
 
 #include "undef.h"

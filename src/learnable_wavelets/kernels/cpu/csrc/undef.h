@@ -31,6 +31,9 @@
 #undef LW_TILE
 #undef LW_PLANE_UNITS
 #undef LW_LEAST_ROWS
+#undef LW_GROUPS
+#undef LW_FEW_ROWS
+#undef LW_LEAST_BLOCK
 #undef T
 #undef LANES
 #undef SUFFIX
