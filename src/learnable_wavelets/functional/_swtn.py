@@ -134,7 +134,7 @@ def decompose_undecimated(
     depth = _read_depth(level, sizes_along(data, plan)) if level is None else check_int("level", level)
     if not least <= depth <= 48 - first:
         raise ValueError(f"`level` must be at least {least} and at most {48 - first}, got {depth}")
-    x, levels, deepest = _pad(widen(data), plan, 1 << (first + depth)), [], "a" * len(plan)
+    x, levels, deepest = pad_to(widen(data), [step.axis for step in plan], 1 << (first + depth)), [], "a" * len(plan)
     if len(plan) == 1 and depth and not plan[0].channel:
         found = swt_levels(x, plan[0].bank, plan[0].axis, first, depth, trim_approx)
         if found is not None:
@@ -168,9 +168,9 @@ def _read_depth(level: None, sizes: tuple[int, ...]) -> int:
     return depth
 
 
-def _pad(x: Tensor, plan: Plan, multiple: int) -> Tensor:
+def pad_to(x: Tensor, axes: Sequence[int], multiple: int) -> Tensor:
     """Repeat the last sample up to the next multiple along each axis."""
-    for axis, *_ in plan:
+    for axis in axes:
         n = x.shape[axis]
         if n % multiple:
             last = x.narrow(axis, n - 1, 1)

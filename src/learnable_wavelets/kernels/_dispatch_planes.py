@@ -60,6 +60,25 @@ def iswt(cA: Tensor, cD: Tensor, bank: Pair, axis: int, start_level: int) -> Ten
     return _call("iswt", _undecimated.iswt, backend, (cA, cD, *bank), (axis, start_level))
 
 
+def swt_stack(x: Tensor, bank: Pair, axis: int, start_level: int) -> Tensor:
+    """Return both bands of one level, `(2, *x.shape)`, without a graph, where `choose_planes` has a back end."""
+    return _undecimated.swt(_chosen(x), x, *bank, axis, start_level, 1, False)
+
+
+def swt_pullback(
+    grad: Tensor, x: Tensor, bank: Pair, axis: int, start_level: int, needs: Sequence[bool]
+) -> tuple[Tensor, ...]:
+    """Return the gradients of x, lo and hi for `swt_stack`."""
+    return _undecimated.swt_backward(_chosen(x), grad, x, *bank, axis, start_level, 1, False, needs)
+
+
+def _chosen(x: Tensor) -> Backend:
+    backend = choose_planes(x)
+    if backend is None:
+        raise RuntimeError(f"no kernel for planes of {x.dtype} on {x.device}")
+    return backend
+
+
 def _call(
     name: str, checked: Callable[..., Tensor], backend: Backend, tensors: Sequence[Tensor], constants: tuple[Any, ...]
 ) -> Tensor:
