@@ -108,6 +108,24 @@ def test_autograd_of_both_orders(backend):
 
 
 @compiled
+def test_bands_have_their_own_memory_and_may_go_unused():
+    x = torch.randn(2, 9, 8, dtype=torch.float64, requires_grad=True)
+    bank = [f.requires_grad_() for f in filters(4, 4)]
+    cA, (cH, cV, cD) = dwt2(x, tuple(bank), "symmetric")
+    flat = [cA, cV, cH, cD]
+    assert len({band.untyped_storage().data_ptr() for band in flat}) == 4
+    for used in range(4):
+        found = torch.autograd.grad(flat[used].square().sum(), (x, *bank[:2]), retain_graph=True)
+        with torch.no_grad():
+            grad = torch.zeros(4, *cA.shape, dtype=torch.float64)
+            grad[used] = 2 * flat[used]
+            exact = reference.dwt2_backward(grad, x, *bank[:2], *bank[:2], "symmetric", "symmetric", [True] * 5)
+        assert_close(found[0], exact[0], 1e-12, used)
+        assert_close(found[1], exact[1] + exact[3], 1e-12, used)
+        assert_close(found[2], exact[2] + exact[4], 1e-12, used)
+
+
+@compiled
 @pytest.mark.slow
 def test_opcheck():
     x, bank = torch.randn(2, 6, 7, dtype=torch.float64), filters(4, 2)

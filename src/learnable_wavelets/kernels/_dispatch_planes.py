@@ -17,6 +17,7 @@ from . import _planes, _undecimated
 from ._autograd import is_plain_eager
 from ._backend import BACKENDS, FORCED, forced_backend
 from ._library import EAGER, call_operator
+from ._plane_autograd import Dwt2
 from ._supports import Backend
 
 Pair = tuple[Tensor, Tensor]
@@ -32,7 +33,13 @@ def dwt2(x: Tensor, bank: PlaneBank, modes: tuple[str, str]) -> Bands | None:
     backend = choose_planes(x, modes)
     if backend is None:
         return None
-    aa, ad, da, dd = _call("dwt2", _planes.dwt2, backend, (x, *bank), modes).unbind(0)
+    tensors = (x, *bank)
+    if not is_plain_eager(tensors):
+        aa, ad, da, dd = call_operator("dwt2", *tensors, *modes).unbind(0)
+    elif torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
+        aa, ad, da, dd = Dwt2.apply(*tensors, modes, backend)  # type: ignore[no-untyped-call]
+    else:
+        aa, ad, da, dd = _planes.dwt2_apart(backend, *tensors, *modes)
     return aa, ad, da, dd
 
 

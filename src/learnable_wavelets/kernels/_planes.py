@@ -29,6 +29,22 @@ def dwt2(backend: Backend, x: Tensor, *args: Any) -> Tensor:
     return owned(backend, of_planes(backend).dwt2(*tensors, *args[4:]))[0]
 
 
+def dwt2_apart(backend: Backend, x: Tensor, *args: Any) -> tuple[Tensor, ...]:
+    """Compute `dwt2` into four tensors."""
+    tensors, _ = _checked_plane(backend, x, *args)
+    bands: list[Tensor] = of_planes(backend).dwt2_apart(*tensors, *args[4:])
+    return tuple(bands)
+
+
+def dwt2_pullback(backend: Backend, grads: Sequence[Tensor], x: Tensor, *args: Any) -> tuple[Tensor, ...]:
+    """Compute `dwt2_backward` from the gradients of four tensors."""
+    tensors, lengths = _checked_plane(backend, x, *args[:-1])
+    for grad in grads:
+        check_operand("grad", grad, (*x.shape[:-2], *lengths), x.dtype, x)
+    found = of_planes(backend).dwt2_pullback([*map(aligned, grads)], *tensors, *args[4:-1], args[-1])
+    return tuple(found)
+
+
 def dwt2_backward(backend: Backend, grad: Tensor, x: Tensor, *args: Any) -> tuple[Tensor, ...]:
     tensors, lengths = _checked_plane(backend, x, *args[:-1])
     check_operand("grad", grad, (4, *x.shape[:-2], *lengths), x.dtype, x)

@@ -19,7 +19,9 @@ else:
     from ._calls import waverec as waverec
     from ._calls import waverec_backward as waverec_backward
     from ._planes import dwt2 as dwt2
+    from ._planes import dwt2_apart as dwt2_apart
     from ._planes import dwt2_backward as dwt2_backward
+    from ._planes import dwt2_pullback as dwt2_pullback
     from ._planes import idwt2 as idwt2
     from ._planes import idwt2_backward as idwt2_backward
     from ._undecimated import iswt as iswt

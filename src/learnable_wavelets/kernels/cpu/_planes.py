@@ -19,6 +19,15 @@ _NONE = (0, 0, 0, 0)
 def dwt2(x: Tensor, lo0: Tensor, hi0: Tensor, lo1: Tensor, hi1: Tensor, mode0: str, mode1: str) -> Tensor:
     bank, modes = (lo0, hi0, lo1, hi1), (mode0, mode1)
     bands = x.new_empty((4, *_shape(x, bank, modes)))
+    _call(x, bank, modes, x.data_ptr(), _NONE, _addresses(bands.unbind(0)), _NONE, backwards=True)
+    return bands
+
+
+def dwt2_apart(x: Tensor, lo0: Tensor, hi0: Tensor, lo1: Tensor, hi1: Tensor, mode0: str, mode1: str) -> list[Tensor]:
+    """Return what `dwt2` does in four tensors."""
+    bank, modes = (lo0, hi0, lo1, hi1), (mode0, mode1)
+    shape = _shape(x, bank, modes)
+    bands = [x.new_empty(shape) for _ in range(4)]
     _call(x, bank, modes, x.data_ptr(), _NONE, _addresses(bands), _NONE, backwards=True)
     return bands
 
@@ -37,9 +46,18 @@ def dwt2_backward(
     grad: Tensor, x: Tensor, lo0: Tensor, hi0: Tensor, lo1: Tensor, hi1: Tensor, mode0: str, mode1: str,
     needs: Sequence[bool],
 ) -> list[Tensor]:  # fmt: skip
+    return dwt2_pullback(grad.unbind(0), x, lo0, hi0, lo1, hi1, mode0, mode1, needs)
+
+
+def dwt2_pullback(
+    grads: Sequence[Tensor], x: Tensor, lo0: Tensor, hi0: Tensor, lo1: Tensor, hi1: Tensor, mode0: str, mode1: str,
+    needs: Sequence[bool],
+) -> list[Tensor]:  # fmt: skip
+    """Return the gradients from those of the four bands."""
     inputs = (x, lo0, hi0, lo1, hi1)
-    results, (at, *grads) = _results(inputs, needs)
-    _call(x, inputs[1:], (mode0, mode1), x.data_ptr(), _addresses(grad), (at, 0, 0, 0), grads, backwards=True)
+    results, (at, *of_filters) = _results(inputs, needs)
+    to = (at, 0, 0, 0)
+    _call(x, inputs[1:], (mode0, mode1), x.data_ptr(), _addresses(grads), to, of_filters, backwards=True)
     return results
 
 
@@ -69,7 +87,7 @@ def _shape(x: Tensor, bank: Four, modes: Pair) -> tuple[int, ...]:
     return (*x.shape[:-2], *(coeff_lengths(n, lo.shape[0], mode, 1)[0] for n, lo, mode in sizes))
 
 
-def _addresses(bands: Sequence[Tensor] | Tensor) -> list[int]:
+def _addresses(bands: Sequence[Tensor]) -> list[int]:
     return [band.data_ptr() for band in bands]
 
 

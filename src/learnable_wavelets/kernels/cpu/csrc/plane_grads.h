@@ -14,8 +14,8 @@ LW_INLINE void NAME(row_taps)(const T *const *bands, int64_t m, const NAME(line)
         for (int w = 0; w < width; w++) {
             vec le = NAME(loadu)(low->even + k + u + w), lo = NAME(loadu)(low->odd + k + u + w);
             vec he = NAME(loadu)(high->even + k + u + w), ho = NAME(loadu)(high->odd + k + u + w);
-            s[w][0] += aa * le + da * he, s[w][1] += aa * lo + da * ho;
-            s[w][2] += ad * le + dd * he, s[w][3] += ad * lo + dd * ho;
+            s[w][0] += aa * le, s[w][1] += aa * lo, s[w][2] += ad * le, s[w][3] += ad * lo;
+            s[w][0] += da * he, s[w][1] += da * ho, s[w][2] += dd * he, s[w][3] += dd * ho;
         }
     }
     LW_UNROLL

@@ -141,17 +141,26 @@ LW_LOCAL void NAME(spread_line)(const T *a, const T *d, int64_t half, const T *l
     }
 }
 
+/* The samples of a line, and up to two vectors more, in order. */
+LW_LOCAL void NAME(join_line)(const NAME(line) *line, int64_t n, T *to) {
+    for (int64_t h = 0; 2 * h < n; h += LANES) {
+        vec e = NAME(loadu)(line->in0 + h), o = NAME(loadu)(line->in1 + h);
+        NAME(storeu)(to + 2 * h, ZIPLO(e, o));
+        NAME(storeu)(to + 2 * h + LANES, ZIPHI(e, o));
+    }
+}
+
 /* Two rows of the adjoint in the columns, y0 = sum_l f[l][0] low[l] + f[l][2] high[l] and y1 with f[l][1], f[l][3]: either
- * may be absent. */
-LW_LOCAL void NAME(merge_lines)(const NAME(line) *const *low, const NAME(line) *const *high, const T (*f)[4], int lines,
-                                int64_t n, T *y0, T *y1) {
+ * may be absent. low[l] begins at p[l]; its other half lies `odd` further, the high line `high`. */
+LW_INLINE void NAME(merge_inner)(const T *const *p, int64_t odd, int64_t high, const T (*f)[4], int64_t n, T *y0, T *y1,
+                                 const int lines) {
     for (int64_t h = 0; 2 * h < n; h += LANES) {
         vec e0 = NAME(zero)(), o0 = e0, e1 = e0, o1 = e0;
         for (int l = 0; l < lines; l++) {
-            vec a = NAME(loadu)(low[l]->in0 + h), b = NAME(loadu)(low[l]->in1 + h);
-            vec c = NAME(loadu)(high[l]->in0 + h), d = NAME(loadu)(high[l]->in1 + h);
-            e0 += a * f[l][0] + c * f[l][2], o0 += b * f[l][0] + d * f[l][2];
-            e1 += a * f[l][1] + c * f[l][3], o1 += b * f[l][1] + d * f[l][3];
+            vec a = NAME(loadu)(p[l] + h), b = NAME(loadu)(p[l] + h + odd);
+            e0 += a * f[l][0], o0 += b * f[l][0], e1 += a * f[l][1], o1 += b * f[l][1];
+            a = NAME(loadu)(p[l] + h + high), b = NAME(loadu)(p[l] + h + high + odd);
+            e0 += a * f[l][2], o0 += b * f[l][2], e1 += a * f[l][3], o1 += b * f[l][3];
         }
         int64_t left = n - 2 * h;
         if (left >= 2 * LANES) {
@@ -164,4 +173,25 @@ LW_LOCAL void NAME(merge_lines)(const NAME(line) *const *low, const NAME(line) *
         if (y0 && left > LANES) NAME(store_part)(y0, 2 * h + LANES, ZIPHI(e0, o0), left - LANES, 0);
         if (y1 && left > LANES) NAME(store_part)(y1, 2 * h + LANES, ZIPHI(e1, o1), left - LANES, 0);
     }
+}
+
+LW_LOCAL void NAME(merge_lines)(const T *const *p, int64_t odd, int64_t high, const T (*f)[4], int lines, int64_t n, T *y0,
+                                T *y1) {
+#define LW_FEW(lines) \
+    { \
+        const T *at[lines]; \
+        T taps[lines][4]; /* copies, which can stay in registers */ \
+        memcpy(at, p, sizeof at), memcpy(taps, f, sizeof taps); \
+        NAME(merge_inner)(at, odd, high, (const T(*)[4])taps, n, y0, y1, lines); \
+        break; \
+    }
+    switch (lines) {
+    case 1: LW_FEW(1)
+    case 2: LW_FEW(2)
+    case 3: LW_FEW(3)
+    case 4: LW_FEW(4)
+    case 5: LW_FEW(5)
+    default: NAME(merge_inner)(p, odd, high, f, n, y0, y1, lines);
+    }
+#undef LW_FEW
 }

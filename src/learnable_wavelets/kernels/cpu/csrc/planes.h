@@ -19,7 +19,7 @@ typedef struct {
     const T **rows;
     NAME(line) *line_low, *line_high; /* of coefficient row tag[slot] */
     int64_t *tag;
-    const NAME(line) **used_low, **used_high;
+    const T **used; /* of a pair of rows: where the low lines begin, and their taps */
     NAME(four) *used_f;
 } NAME(planes_room);
 
@@ -38,8 +38,7 @@ LW_LOCAL size_t NAME(lay_planes)(const NAME(planes_call) *call, char *at, NAME(p
     LW_TAKE(r->line_low, NAME(line), call->slots);
     LW_TAKE(r->line_high, NAME(line), call->slots);
     LW_TAKE(r->tag, int64_t, call->slots);
-    LW_TAKE(r->used_low, const NAME(line) *, call->slots);
-    LW_TAKE(r->used_high, const NAME(line) *, call->slots);
+    LW_TAKE(r->used, const T *, call->slots);
     LW_TAKE(r->used_f, NAME(four), call->slots);
 #undef LW_TAKE
     if (!at) return size;
@@ -137,33 +136,36 @@ LW_LOCAL void NAME(merge_rows)(const NAME(planes_call) *call, NAME(planes_room) 
     for (int u = 0; u < col->taps / 2; u++) {
         if (q - u < 0 || q - u >= col->m) continue;
         int64_t slot = NAME(spread_coefs)(call, r, plane, q - u);
-        r->used_low[lines] = r->line_low + slot, r->used_high[lines] = r->line_high + slot;
+        r->used[lines] = r->line_low[slot].in0;
         T *f = r->used_f[lines++];
         f[0] = lo[2 * u], f[1] = lo[2 * u + 1], f[2] = hi[2 * u], f[3] = hi[2 * u + 1];
     }
-    NAME(merge_lines)(r->used_low, r->used_high, (const NAME(four) *)r->used_f, lines, call->job->axis[1].n, y0, y1);
+    const NAME(line) *low = r->line_low, *high = r->line_high; /* all lines lie alike */
+    NAME(merge_lines)(r->used, low->in1 - low->in0, high->in0 - low->in0, (const NAME(four) *)r->used_f, lines, col[1].n, y0, y1);
 }
 
-LW_LOCAL void NAME(filter_grads)(const NAME(planes_call) *call, NAME(planes_room) *r, int64_t plane, int64_t k,
+/* Of `count` rows of coefficients, which share the rows of x that they see. */
+LW_LOCAL void NAME(filter_grads)(const NAME(planes_call) *call, NAME(planes_room) *r, int64_t plane, int64_t k, int count,
                                  double *part) {
     const lw_planes *job = call->job;
     const lw_axis *col = job->axis, *row = col + 1;
     double *rows_part = part + 2 * col->taps;
-    int64_t slot = NAME(spread_coefs)(call, r, plane, k), n = row->n;
-    const NAME(line) *low = r->line_low + slot, *high = r->line_high + slot;
-    NAME(see_rows)(call, r, (const T *)job->x + plane * col->n * n, k, 1);
-    if (row->grads) {
-        for (int b = 0; b < 4; b++) /* the slot may be of an earlier turn */
-            memcpy(r->coefs[b], (const T *)job->bands[b] + (plane * col->m + k) * row->m, (size_t)row->m * sizeof(T));
-        NAME(analyse_columns)(call, r, 1);
-        NAME(row_filter_grads)((const T *const *)r->coefs, row->m, r->low, r->high, row->taps, rows_part,
-                               rows_part + row->taps);
+    T *low = r->joined + call->row_room, *high = low + call->row_room;
+    NAME(see_rows)(call, r, (const T *)job->x + plane * col->n * row->n, k, count);
+    if (row->grads) NAME(analyse_columns)(call, r, count);
+    for (int i = 0; i < count; i++) {
+        int64_t slot = NAME(spread_coefs)(call, r, plane, k + i);
+        if (row->grads) {
+            for (int b = 0; b < 4; b++) /* the slot may be of an earlier turn */
+                memcpy(r->coefs[b], (const T *)job->bands[b] + (plane * col->m + k + i) * row->m, (size_t)row->m * sizeof(T));
+            NAME(row_filter_grads)((const T *const *)r->coefs, row->m, r->low + i, r->high + i, row->taps, rows_part,
+                                   rows_part + row->taps);
+        }
+        if (!col->grads) continue;
+        NAME(join_line)(r->line_low + slot, row->n, low);
+        NAME(join_line)(r->line_high + slot, row->n, high);
+        NAME(column_filter_grads)(low, high, row->n, r->rows + 2 * i, col->taps, part, part + col->taps);
     }
-    if (!col->grads) return;
-    T *joined_low = r->joined + call->row_room, *joined_high = joined_low + call->row_room;
-    for (int64_t j = 0; j < n; j++)
-        joined_low[j] = *NAME(sample)(low, j), joined_high[j] = *NAME(sample)(high, j);
-    NAME(column_filter_grads)(joined_low, joined_high, n, r->rows, col->taps, part, part + col->taps);
 }
 
 /* Pairs of rows from..to-1 of the extended plane, of which those inside are written. */
@@ -174,7 +176,8 @@ LW_LOCAL void NAME(adjoint_unit)(const NAME(planes_call) *call, NAME(planes_room
     int64_t n = col[1].n;
     for (int64_t s = 0; s < call->slots; s++) r->tag[s] = -1; /* of another plane */
     for (int64_t q = from; q < to; q++) {
-        if (part && q < col->m) NAME(filter_grads)(call, r, plane, q, part);
+        if (part && q < col->m && (q - from) % 2 == 0)
+            NAME(filter_grads)(call, r, plane, q, (int)lw_min(2, lw_min(to, col->m) - q), part);
         if (!job->out[0]) continue;
         int64_t i = 2 * q - col->lead;
         T *y = (T *)job->out[0] + (plane * col->n + i) * n;
