@@ -49,7 +49,7 @@ def check(name, inputs, constants, dtype):
 @pytest.mark.parametrize("number", range(9), ids=lambda number: MODES[number])
 def test_kernels(isa, number, dtype):
     for i, shape in enumerate(SHAPES):
-        for taps0, taps1 in TAPS:
+        for taps0, taps1 in (TAPS[(number + i) % 5], TAPS[(number + i + 2) % 5]):
             modes, bank = (MODES[number], MODES[(number + i) % 9]), filters(taps0, taps1, dtype)
             x = torch.randn(2 + i % 2, *shape).to(dtype)
             bands = check("dwt2", (x, *bank), modes, dtype)
@@ -89,15 +89,15 @@ def test_bits_do_not_depend_on_the_number_of_threads(planes):
 
 @pytest.mark.parametrize("backend", [pytest.param("cpu", marks=compiled), "reference"])
 def test_autograd_of_both_orders(backend):
-    x = torch.randn(2, 5, 6, dtype=torch.float64, requires_grad=True)
-    bank = [f.requires_grad_() for f in filters(4, 4)]
+    x = torch.randn(1, 4, 5, dtype=torch.float64, requires_grad=True)
+    bank = [f.requires_grad_() for f in filters(2, 2)]
 
     def there(x, *bank):
         cA, details = dwt2(x, tuple(bank), "symmetric")
         return (cA, *details)
 
     def back(cA, cH, cV, cD, *bank):
-        return idwt2((cA, (cH, cV, cD)), tuple(bank), "symmetric", shape=(5, 6))
+        return idwt2((cA, (cH, cV, cD)), tuple(bank), "symmetric", shape=(4, 5))
 
     with use_backend(backend):
         coeffs = [c.detach().requires_grad_() for c in there(x, *bank)]
