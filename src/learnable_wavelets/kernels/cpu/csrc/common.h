@@ -10,6 +10,7 @@
 
 #define LW_MAX_LEVEL 62
 #define LW_ALIGN 64
+#define LW_HUGE ((int64_t)1 << 22)
 
 enum { LW_OK = 0, LW_NO_MEMORY = 1, LW_BAD_PERM = 2 };
 enum { LW_F32 = 0, LW_F64 = 1, LW_BF16 = 2 };
@@ -124,6 +125,9 @@ lw_outside lw_continue(int mode, int64_t n, int64_t i);
 int lw_axis_init(lw_axis *a, int mode, int64_t n, int taps); /* 0 if the sizes do not fit together; `edge` by lw_edges */
 int lw_edges(lw_axis *a);                                    /* 0 if there is no memory; for lw_free */
 void *lw_alloc(size_t bytes);
+/* Asks for large pages under a result of LW_HUGE bytes or more, as numpy does for its arrays: new memory costs a fault a
+ * page, and most of a transform's time is that. */
+void lw_expect(void *p, int64_t bytes);
 void lw_free(void *p);
 
 static inline int64_t lw_min(int64_t a, int64_t b) { return a < b ? a : b; }

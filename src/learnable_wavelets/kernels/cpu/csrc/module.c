@@ -233,6 +233,9 @@ static PyObject *lw_planes_call(PyObject *self, PyObject *const *args, Py_ssize_
     for (int i = 0; i < 4; i++)
         ok = ok && lw_aligned(job.bands[i], real) && lw_aligned(job.out[i], real) && (adjoint ? job.bands[i] : job.out[i]);
     if (job.planes && !ok) return lw_refuse("2-D transform: an address is missing or not aligned to its type");
+    const lw_axis *col = job.axis, *row = job.axis + 1;
+    for (int i = 0; i < (adjoint ? 1 : 4); i++)
+        lw_expect(job.out[i], job.planes * (adjoint ? col->n * row->n : col->m * row->m) * real);
     int status = lw_edges(job.axis) && lw_edges(job.axis + 1) ? LW_OK : LW_NO_MEMORY;
     Py_BEGIN_ALLOW_THREADS
     if (status == LW_OK) status = kernels->planes(&job);
@@ -275,6 +278,10 @@ static PyObject *lw_undecimated_call(PyObject *self, PyObject *const *args, Py_s
         !lw_aligned(job.gfilter[1], real) || !lw_there(job.a, job.rows, real) || !lw_there(job.d, job.rows, real) ||
         !lw_aligned(job.x, real) || !lw_aligned(job.out, real) || (job.rows && !ok))
         return lw_refuse("stationary transform: an address is missing or not aligned to its type");
+    int64_t array = job.rows * job.n * real;
+    if (job.adjoint) lw_expect(job.out, array);
+    if (!job.adjoint) lw_expect(job.a, job.inverse ? array : array * (job.trim ? level + 1 : 2 * level));
+    if (job.inverse && !job.adjoint) lw_expect(job.d, array);
     int status;
     Py_BEGIN_ALLOW_THREADS
     status = kernels->undecimated(&job);
