@@ -9,7 +9,7 @@ from torch import nn
 
 from ..filters import WaveletFilter
 from ..functional._bank import FilterBank
-from ..nn import Fastfood, SandwichLayer, Stack, WaveletLinear
+from ..nn import Adapter, Fastfood, SandwichLayer, Stack, WaveletLinear
 from ..nn._geometry import choose_layout
 from ._config import FILTERS
 from ._dense import find_compressed
@@ -48,6 +48,10 @@ def _origin(module: Any, configs: list[Values]) -> Values:
 
 
 def _describe_layer(module: Any, name: str, filters: dict[nn.Module, int]) -> Values:
+    if isinstance(module, Adapter):
+        raise ValueError(
+            f"`model` has an adapter in {name!r}: use `save_adapter` and `load_adapter`, or merge it first"
+        )
     if isinstance(module, Pointwise):
         return {**_describe_layer(module.layer, name, filters), "spatial": module.spatial}
     size = {"in_features": module.in_features, "out_features": module.out_features, "bias": module.bias is not None}

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from .._command_line import add_options, parse_device, parse_names
-from . import report
+from . import conversion, report
 from .engine import Callbacks, Ranks, Record, execute, local_device, process_group, stored_rate, tuned
 from .paper import EXPERIMENTS
 from .spec import EVERY, Case, Experiment, Options, Run, Task, cases, parse
@@ -45,6 +45,7 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     texts = {"layers": ", ".join(SHARED), "default": "each experiment's own", "quick": "short", "paper": "published"}
     add_options(parser, Options, EVERY, texts, {"out": str(OUT), "seeds": "1"})
     parser.set_defaults(command=run_all)
+    conversion.add_command(names)
     parser = commands.add_parser("table", help="Make table and pictures anew.", description=report.table.__doc__)
     parser.add_argument("folder", type=Path, help="A results folder, as given to --out.")
     parser.set_defaults(command=lambda values: report.table(**values))
