@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 import torch
 from tools.bench import __main__ as maintainers
-from tools.bench import _peers, memory, scaling, transforms
+from tools.bench import _peers, images, memory, scaling, transforms
 from torch import nn
 
 import learnable_wavelets as lw
@@ -27,6 +27,8 @@ def bench(monkeypatch, tmp_path):
     monkeypatch.setattr(transforms, "FWHT_SIZES", (16,))
     monkeypatch.setattr(transforms, "FWHT_ELEMENTS", (64,))
     monkeypatch.setattr(transforms, "WAVEDEC_SHAPE", (2, 1024))
+    monkeypatch.setattr(images, "IMAGES", (2, 64, 72))
+    monkeypatch.setattr(images, "SIGNALS", (8, 256))
 
     def run(*words, extended=False):
         sizes = ["--sizes", "16,48", "--batch", "4", "--seconds", "0", "--out", str(tmp_path / "out")]
@@ -42,13 +44,17 @@ def bench(monkeypatch, tmp_path):
 
 @pytest.mark.slow
 def test_all_parts(bench, tmp_path, capsys):
-    assert bench("--transforms", "--memory", "--scaling", extended=True) == 0
+    assert bench("--transforms", "--images", "--memory", "--scaling", extended=True) == 0
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     points = {(r["step"], r["precision"], r["n"], r["batch"], r["layer"]) for r in results["layers"]}
     assert len(points) == len(results["layers"]) == 2 * 2 * 5
     assert all(r["seconds"]["lower"] <= r["seconds"]["median"] <= r["seconds"]["upper"] for r in results["layers"])
     assert {r["name"] for r in results["transforms"]} >= {"ours", "pywt", "ptwt", "fht-cpu", "hadamard-transform"}
     assert all(r["status"] == "measured" for r in results["transforms"] if r["name"] in ("ours", "pywt"))
+    assert {r["transform"] for r in results["images"]} == {"wavedec2", "swt", "WaveletLoss"}
+    assert {r["name"] for r in results["images"]} >= {"ours", "ours, gradients", "ours, reused", "pywt", "ptwt"}
+    assert all(r["status"] == "measured" for r in results["images"])
+    assert all(r["peak"] > 0 for r in results["images"] if r["transform"] == "WaveletLoss" and r["name"] == "ours")
     assert {(r["n"], r["batch"]) for r in results["memory"]} == {(16, 4), (48, 4)}
     assert len(results["exponents"]) == 2 * 4
     assert results["machine"]["threads"] == torch.get_num_threads()

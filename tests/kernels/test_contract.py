@@ -8,9 +8,14 @@ import torch
 from learnable_wavelets.kernels import _library, triton
 from learnable_wavelets.kernels._backend import BACKENDS
 from learnable_wavelets.kernels._sandwich import CONSTANTS, TENSORS, Sandwich, Transform
-from learnable_wavelets.kernels._supports import Backend, Supports
+from learnable_wavelets.kernels._supports import Backend, PlaneBackend, Supports
 
-FUNCTIONS = [name for name, value in vars(Backend).items() if inspect.isfunction(value) and not name.startswith("_")]
+
+def functions_of(protocol):
+    return [name for name, value in vars(protocol).items() if inspect.isfunction(value) and not name.startswith("_")]
+
+
+FUNCTIONS, OPTIONAL = functions_of(Backend), functions_of(PlaneBackend)
 
 
 def parameters(function):
@@ -18,7 +23,7 @@ def parameters(function):
 
 
 def test_functions_of_a_back_end():
-    assert sorted(FUNCTIONS) == sorted([*_library.SCHEMAS, "missing"])
+    assert sorted(FUNCTIONS + OPTIONAL) == sorted([*_library.SCHEMAS, "missing"])
 
 
 @pytest.mark.parametrize("name", BACKENDS)
@@ -29,6 +34,8 @@ def test_back_ends_agree(name):
         pytest.skip("its functions are not there")
     for function in FUNCTIONS:
         assert parameters(getattr(backend, function)) == parameters(getattr(Backend, function)), function
+    for function in OPTIONAL if backend.PLANES.dtypes else []:
+        assert parameters(getattr(backend, function)) == parameters(getattr(PlaneBackend, function)), function
 
 
 def test_an_unknown_function_of_triton():

@@ -18,9 +18,20 @@ else:
     from ._calls import wavedec_backward as wavedec_backward
     from ._calls import waverec as waverec
     from ._calls import waverec_backward as waverec_backward
+    from ._planes import dwt2 as dwt2
+    from ._planes import dwt2_apart as dwt2_apart
+    from ._planes import dwt2_backward as dwt2_backward
+    from ._planes import dwt2_pullback as dwt2_pullback
+    from ._planes import idwt2 as idwt2
+    from ._planes import idwt2_backward as idwt2_backward
+    from ._undecimated import iswt as iswt
+    from ._undecimated import iswt_backward as iswt_backward
+    from ._undecimated import swt as swt
+    from ._undecimated import swt_backward as swt_backward
 
 _DEVICES = ("cpu",) if AVAILABLE else ()
 SUPPORTS = Supports(MODES, (torch.float32, torch.float64, torch.bfloat16), _DEVICES)
+PLANES = Supports(MODES, (torch.float32, torch.float64), _DEVICES)
 
 
 def missing() -> str | None:

@@ -64,6 +64,12 @@ typedef struct {
 
 #include "run.h"
 #include "fwht_op.h"
+#include "plane_lines.h"
+#include "plane_grads.h"
+#include "planes.h"
+#include "planes_op.h"
+#include "undecimated.h"
+#include "undecimated_op.h"
 
 static const lw_kernels NAME(lw_kernels) = {
     LANES,
@@ -74,6 +80,8 @@ static const lw_kernels NAME(lw_kernels) = {
     NAME(waverec_backward),
     NAME(sandwich),
     NAME(sandwich_backward),
+    NAME(planes),
+    NAME(undecimated),
 };
 
 #include "undef.h"

@@ -29,6 +29,11 @@
 #undef LW_THREAD_WORK
 #undef LW_FULL_ENOUGH
 #undef LW_TILE
+#undef LW_PLANE_UNITS
+#undef LW_LEAST_ROWS
+#undef LW_GROUPS
+#undef LW_FEW_ROWS
+#undef LW_LEAST_BLOCK
 #undef T
 #undef LANES
 #undef SUFFIX
