@@ -104,7 +104,12 @@ def choose(x: Tensor, mode: str, fits: bool = True) -> Backend:
     Raises:
         RuntimeError: the forced back end does not serve the call.
     """
-    forced = forced_backend() if torch.compiler.is_compiling() else FORCED.get()
+    if torch.compiler.is_compiling():
+        forced = forced_backend()
+        if forced is None and reference.is_exporting_onnx():  # its runtimes have no kernel of ours
+            return REFERENCE
+    else:
+        forced = FORCED.get()
     backend = BACKENDS[forced or ("triton" if x.is_cuda else "cpu")]
     if backend is REFERENCE:
         return REFERENCE
