@@ -78,8 +78,8 @@ def test_forced_backend_and_one_layer(bench, tmp_path, capsys):
     ("words", "message"),
     [
         (
-            ["--layers", "dense"],
-            "`layers` must be fastfood or names of discrete pywt wavelets such as haar, got 'dense'",
+            ["--layers", "haarr"],
+            "`layers` must be fastfood or names of discrete pywt wavelets, got 'haarr'; the nearest names are haar",
         ),
         (["--layers", "mexh"], "got 'mexh'"),
         (["--sizes", "1"], "`sizes` must be whole numbers of at least 2, such as 1,3; got '1'"),

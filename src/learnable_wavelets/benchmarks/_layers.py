@@ -1,6 +1,7 @@
 """The layers against `nn.Linear` and `x.clone()`: the calls that are timed, and the grid of sizes."""
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from functools import partial
 from math import log2
 from typing import Any, NamedTuple
@@ -33,8 +34,11 @@ class Case(NamedTuple):
 
 def check_layer(name: str) -> str:
     """Return `name` if there is such a layer."""
-    if name != "fastfood" and name not in pywt.wavelist(kind="discrete"):
-        raise ValueError(f"`layers` must be fastfood or names of discrete pywt wavelets such as haar, got {name!r}")
+    known = ("fastfood", *pywt.wavelist(kind="discrete"))
+    if name not in known:
+        nearest = get_close_matches(name.lower(), known, cutoff=0.5)
+        hint = f"; the nearest names are {', '.join(nearest)}" if nearest else ""
+        raise ValueError(f"`layers` must be fastfood or names of discrete pywt wavelets, got {name!r}{hint}")
     return name
 
 
