@@ -67,7 +67,9 @@ class Recurrent(Gated):
         """Return the output of the last layer at every step, and the last state of every layer and direction."""
         if is_exporting_onnx():
             name = type(self).__name__
-            raise RuntimeError(f"`{name}` would be one ONNX node a step and operation: export `{name}Cell` and loop over it")
+            raise RuntimeError(
+                f"`{name}` would be one ONNX node a step and operation: export `{name}Cell` and loop over it"
+            )
         if isinstance(input, PackedSequence):
             return self._forward_packed(input, hx)
         x = input
