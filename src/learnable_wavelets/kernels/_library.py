@@ -20,6 +20,7 @@ from ._sandwich import CONSTANTS, INDEX, TENSORS
 from ._sharding import is_distributed, register_rules
 from ._supports import Backend
 from ._validate import check_present
+from .reference import is_exporting_onnx
 
 NAMESPACE = "learnable_wavelets"
 _OPERANDS = ", ".join(f"{kind} {name}" for name, kind in {"x": "Tensor", **TENSORS, **CONSTANTS}.items())
@@ -85,11 +86,21 @@ def _fake(name: str) -> Callable[..., Any]:
     function, required = getattr(flat, f"fake_{name}"), _required(name)
 
     def run(*args: Any) -> Any:
+        refuse_onnx(name)
         for place, argument in required:
             check_present(argument, args[place])
         return function(*args)
 
     return run
+
+
+def refuse_onnx(name: str) -> None:
+    """Say how to export, before the exporter says only that it does not know the operator."""
+    if is_exporting_onnx():
+        raise RuntimeError(
+            f"ONNX has no operator {NAMESPACE}::{name}: give `torch.onnx.export` the module, not a program of "
+            f"`torch.export`, with `dynamo=True` and outside of `use_backend`"
+        )
 
 
 LIBRARY = torch.library.Library(NAMESPACE, "DEF")  # type: ignore[no-untyped-call]
@@ -104,6 +115,7 @@ OPERATORS = {name: getattr(getattr(torch.ops, NAMESPACE), name).default for name
 
 def call_operator(name: str, *arguments: Any) -> Tensor:
     """Call the registered operator, which compilers, modes and tensor subclasses see."""
+    refuse_onnx(name)
     if not torch.compiler.is_compiling() and any(map(is_distributed, arguments)):
         register_rules(getattr(torch.ops, NAMESPACE), tuple(SCHEMAS))
     result: Tensor = OPERATORS[name](*arguments)

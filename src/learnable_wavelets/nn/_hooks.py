@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from torch import nn
-from torch.nn.modules.module import _has_any_global_hook as has_any_global_hook
+from torch.nn.modules import module as modules
+
+# dicts that torch fills in place; the function that looks at them all came after torch 2.6
+_GLOBAL = (
+    modules._global_backward_pre_hooks,
+    modules._global_backward_hooks,
+    modules._global_forward_pre_hooks,
+    modules._global_forward_hooks,
+)
 
 
 def has_hooks(module: nn.Module) -> bool:
@@ -12,5 +20,5 @@ def has_hooks(module: nn.Module) -> bool:
         or module._forward_pre_hooks
         or module._backward_hooks
         or module._backward_pre_hooks
-        or has_any_global_hook()  # type: ignore[no-untyped-call]
+        or any(_GLOBAL)
     )

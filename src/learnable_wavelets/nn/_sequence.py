@@ -13,6 +13,7 @@ from torch.nn.functional import linear
 from torch.nn.utils.rnn import PackedSequence
 
 from .._checks import check_dropout, check_flag, check_size
+from ..kernels.reference import is_exporting_onnx
 from ._fuse import SequenceContext
 from ._recurrent import Gated, Inputs, LayerFactory, State, Step, check_dense
 
@@ -64,6 +65,11 @@ class Recurrent(Gated):
 
     def forward(self, input: Tensor | PackedSequence, hx: Any = None) -> tuple[Any, Any]:
         """Return the output of the last layer at every step, and the last state of every layer and direction."""
+        if is_exporting_onnx():
+            name = type(self).__name__
+            raise RuntimeError(
+                f"`{name}` would be one ONNX node a step and operation: export `{name}Cell` and loop over it"
+            )
         if isinstance(input, PackedSequence):
             return self._forward_packed(input, hx)
         x = input

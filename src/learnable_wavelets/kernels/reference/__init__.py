@@ -5,6 +5,9 @@ from .._supports import Supports
 from ._backward import sandwich_backward as sandwich_backward
 from ._backward import wavedec_backward as wavedec_backward
 from ._backward import waverec_backward as waverec_backward
+from ._form import decompose as decompose
+from ._form import is_exporting_onnx as is_exporting_onnx
+from ._form import reconstruct as reconstruct
 from ._hadamard import fwht as fwht
 from ._hadamard import hadamard as hadamard
 from ._planes import dwt2 as dwt2
@@ -17,8 +20,6 @@ from ._undecimated import iswt_backward as iswt_backward
 from ._undecimated import swt as swt
 from ._undecimated import swt_backward as swt_backward
 from ._wavelet import coeff_lengths as coeff_lengths
-from ._wavelet import decompose as decompose
-from ._wavelet import reconstruct as reconstruct
 from ._wavelet import wavedec as wavedec
 from ._wavelet import waverec as waverec
 
