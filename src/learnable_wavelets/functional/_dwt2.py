@@ -9,6 +9,7 @@ from torch import Tensor
 
 from .._checks import check_signal
 from ._axes import ModesLike, WaveletsLike, read_axes, read_plan, sizes_along
+from ._coeffs import unexpected_detail
 from ._dwtn import check_levels, idwtn, recompose
 from ._levels import read_level
 from ._separable import check_bands, decompose_axes, decompose_levels, widen
@@ -159,5 +160,5 @@ def waverec2(
 
 def as_dict(triple: Any, name: str) -> dict[str, Tensor | None]:
     if not isinstance(triple, (list, tuple)) or len(triple) != len(DETAILS):
-        raise TypeError(f"`{name}` must be a tuple (cH, cV, cD), got {type(triple).__name__}")
+        raise unexpected_detail(name, "a tuple (cH, cV, cD)", triple)
     return dict(zip(DETAILS, triple, strict=True))

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from .._checks import check_signal
 from ._axes import Axes, ModesLike, Plan, WaveletsLike, halve, read_plan, read_shape, sizes_along
+from ._coeffs import unexpected_detail
 from ._levels import read_level
 from ._separable import (
     check_bands,
@@ -183,6 +184,8 @@ def check_levels(coeffs: Any) -> tuple[Tensor | None, list[Mapping[str, Tensor |
         raise ValueError("`coeffs` must hold at least one tensor, got none")
     cA, *details = coeffs
     for index, bands in enumerate(details, start=1):
+        if not isinstance(bands, Mapping):
+            raise unexpected_detail(f"coeffs[{index}]", "a dict of tensors", bands)
         check_keys(bands, f"coeffs[{index}]", None)
         check_level_shapes(bands, f"coeffs[{index}]")
     named = [(f"coeffs[{i}][{k!r}]", b) for i, bands in enumerate(details, start=1) for k, b in bands.items()]
