@@ -22,6 +22,8 @@ def picture(x: Tensor) -> Tensor:
     """Return a row for each of the 32 bands, from low to high frequency."""
     packet = lw.functional.wavelet_packet(x, "db8", "periodization", level=LEVEL, order="freq")
     return torch.stack([*packet.values()])
+
+
 # --8<-- [end:code]
 
 
@@ -36,7 +38,7 @@ def draw(colours: dict[str, str], found: dict[str, Tensor]) -> Figure:
     )
     above.plot(torch.arange(N) / N, found["x"], color=colours["signal"], linewidth=0.5)
     below.imshow(
-        found["packets"].abs(), aspect="auto", origin="lower", cmap="magma", extent=(0, 1, 0, 0.5),
+        found["packets"].abs().numpy(), aspect="auto", origin="lower", cmap="magma", extent=(0, 1, 0, 0.5),
         interpolation="nearest",
     )  # fmt: skip
     below.set(xlabel="time", ylabel="frequency, cycles a sample")

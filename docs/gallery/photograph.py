@@ -18,6 +18,8 @@ def compress(image: Tensor, wavelet: str, kept: float) -> tuple[Tensor, Tensor]:
     smallest = packed.abs().quantile(1 - kept)
     sparse = packed.where(packed.abs() >= smallest, 0)
     return packed, lw.functional.waverec2(lw.functional.unpack(sparse, layout), wavelet, "periodization")
+
+
 # --8<-- [end:code]
 
 
@@ -42,7 +44,7 @@ def draw(colours: dict[str, str], found: dict[str, Tensor]) -> Figure:
         f"from 5 % of the coefficients: {signal_to_noise(found['image'], found['back']):.1f} dB",
     )  # fmt: skip
     for ax, picture, title in zip(axes, (found["image"], shown, found["back"]), titles, strict=True):
-        ax.imshow(picture, cmap="gray", vmin=0, vmax=1)
+        ax.imshow(picture.numpy(), cmap="gray", vmin=0, vmax=1)
         ax.set_title(title, fontsize=9, color=colours["ink"])
         ax.set_axis_off()
     return figure

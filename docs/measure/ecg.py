@@ -2,7 +2,7 @@
 
 Fixed: every discrete wavelet of PyWavelets with thresholds that are trained; the best four on the minute to choose,
 after a short training, are trained in full for each seed, and the best of these is the one reported. Learned: starts,
-numbers of taps and kinds of filters are chosen on the same minute. The last minute is looked at once.
+numbers of taps and kinds of filters are chosen on the same minute. The last minute decides nothing.
 """
 
 import json
@@ -29,55 +29,64 @@ def lattice(start, taps):
     return lw.OrthogonalWaveletFilter(start, taps=taps)
 
 
-def fixed_ones(train_on, choose_on, sigma):
-    """Return the four best names on the minute to choose after a short training, and all ratios."""
-    scan = {name: ratio(train(denoiser(name, sigma), train_on, sigma, SHORT), choose_on, sigma) for name in FIXED}
-    return sorted(scan, key=scan.get)[:-5:-1], scan
+class Runs:
+    """Denoisers at one noise level: pairs of ratios, on the minutes to choose and to test."""
+
+    def __init__(self, decibels):
+        self.train_on, self.choose_on, self.test_on = read()
+        self.sigma = noise_of(decibels, self.train_on)
+
+    def scan(self):
+        """Return the ratio on the minute to choose of each fixed wavelet after a short training."""
+        return {name: self.fit(name, SHORT, 0)[0] for name in FIXED}
+
+    def fit(self, wavelet, steps, seed):
+        model = train(denoiser(wavelet, self.sigma), self.train_on, self.sigma, steps, seed)
+        return tuple(ratio(model, minute, self.sigma, seed) for minute in (self.choose_on, self.test_on))
+
+    def over_seeds(self, make):
+        return [self.fit(make(), LONG, seed) for seed in SEEDS]
+
+    def fixed(self, names):
+        """Return the best of these and the pairs of all."""
+        pairs = {name: self.over_seeds(lambda name=name: name) for name in names}
+        return max(pairs, key=lambda name: mean(choose for choose, _ in pairs[name])), pairs
+
+    def learned(self, kind, starts):
+        """Return start and taps with the best ratio for the first seed, and the pairs for all seeds."""
+        trials = {}
+        for start in starts:
+            length = pywt.Wavelet(start).dec_len
+            if kind is free or pywt.Wavelet(start).orthogonal:
+                for taps in (length, length + 8):
+                    trials[start, taps] = self.fit(kind(start, taps), LONG, SEEDS[0])[0]
+        if not trials:
+            return None
+        start, taps = max(trials, key=trials.get)
+        return start, taps, self.over_seeds(lambda: kind(start, taps))
 
 
 def measure(decibels):
-    """Return names and ratios on the minutes to choose and to test, for each seed."""
-    train_on, choose_on, test_on = read()
-    sigma = noise_of(decibels, train_on)
-
-    def run(make, seed):
-        torch.manual_seed(seed)
-        model = train(denoiser(make(), sigma), train_on, sigma, LONG, seed)
-        return ratio(model, choose_on, sigma, seed), ratio(model, test_on, sigma, seed)
-
-    def over_seeds(make, first=None):
-        return [first if first and seed == 0 else run(make, seed) for seed in SEEDS]
-
-    names, scan = fixed_ones(train_on, choose_on, sigma)
-    fixed = {name: over_seeds(lambda name=name: name) for name in names}
-    best = max(fixed, key=lambda name: mean(c for c, _ in fixed[name]))
-    result = {"decibels": decibels, "scan": scan, "fixed": fixed, "best": best, "learned": {}}
-    for kind in (free, lattice):
-        trials = {}
-        for start in names[:2]:
-            length = pywt.Wavelet(start).dec_len
-            if kind is lattice and not pywt.Wavelet(start).orthogonal:
-                continue
-            for taps in {length, max(length, 16), length + 8}:
-                make = lambda start=start, taps=taps: kind(start, taps)  # noqa: E731
-                trials[start, taps] = (run(make, 0), make)
-        if trials:
-            chosen = max(trials, key=lambda key: trials[key][0][0])
-            runs = over_seeds(trials[chosen][1], trials[chosen][0])
-            result["learned"][kind.__name__] = [*chosen, runs, {str(k): v[0] for k, v in trials.items()}]
-    return result
+    runs = Runs(decibels)
+    scan = runs.scan()
+    names = sorted(scan, key=scan.get)[:-5:-1]
+    best, pairs = runs.fixed(names)
+    learned = {kind.__name__: runs.learned(kind, names[:2]) for kind in (free, lattice)}
+    return {"decibels": decibels, "scan": scan, "best": best, "fixed": pairs, "learned": learned}
 
 
 def row(result):
-    def cell(runs):
-        tests = [t for _, t in runs]
-        return f"{mean(tests):.2f} ({stdev(tests):.2f})"
-
-    cells = [f"{result['best']} {cell(result['fixed'][result['best']])}"]
-    for kind in ("free", "lattice"):
-        found = result["learned"].get(kind)
-        cells.append(f"{found[0]}, {found[1]} taps {cell(found[2])}" if found else "")
-    return f"| {result['decibels']:g} | " + " | ".join(cells) + " |"
+    best = [test for _, test in result["fixed"][result["best"]]]
+    cells = [f"{result['decibels']:g}", f"{result['best']} {mean(best):.2f}"]
+    for found in result["learned"].values():
+        if found is None:
+            cells.append("no orthogonal start")
+            continue
+        gains = [test - fixed for (_, test), fixed in zip(found[2], best, strict=True)]
+        cells.append(
+            f"{found[0]}, {found[1]} taps {mean(best) + mean(gains):.2f}, {mean(gains):+.2f} ({stdev(gains):.2f})"
+        )
+    return "| " + " | ".join(cells) + " |"
 
 
 if __name__ == "__main__":
