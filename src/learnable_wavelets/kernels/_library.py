@@ -13,8 +13,10 @@ import torch
 from torch import Tensor
 
 from . import _flat as flat
+from . import _flat_recurrent as recurrent
 from . import cpu, triton
 from ._autograd import Operator, eager_fwht, eager_path, register, register_fwht
+from ._autograd_recurrent import register as register_recurrent
 from ._backend import BACKENDS, REFERENCE, forced_backend
 from ._sandwich import CONSTANTS, INDEX, TENSORS
 from ._sharding import is_distributed, register_rules
@@ -47,6 +49,7 @@ SCHEMAS = {
     "iswt_backward": f"(Tensor grad, {_LEVEL}, bool[] needs) -> ({', '.join(['Tensor'] * 4)})",
     "sandwich": f"({_OPERANDS}) -> Tensor",
     "sandwich_backward": f"(Tensor grad, {_OPERANDS}, bool[] needs) -> ({', '.join(['Tensor'] * len(TENSORS))})",
+    **recurrent.SCHEMAS,
 }
 
 
@@ -76,8 +79,9 @@ def _implementation(name: str) -> Callable[..., Any]:
             if backend is not REFERENCE:
                 return found
             # plain torch may return a view, or an argument itself, as no operator may
-            results = [t.clone(memory_format=torch.contiguous_format) for t in ((found,) if data == 0 else found)]
-            return results if data else results[0]
+            several = isinstance(found, tuple)
+            results = [t.clone(memory_format=torch.contiguous_format) for t in (found if several else (found,))]
+            return results if several else results[0]
 
     return run
 
@@ -117,7 +121,7 @@ def call_operator(name: str, *arguments: Any) -> Tensor:
     """Call the registered operator, which compilers, modes and tensor subclasses see."""
     refuse_onnx(name)
     if not torch.compiler.is_compiling() and any(map(is_distributed, arguments)):
-        register_rules(getattr(torch.ops, NAMESPACE), tuple(SCHEMAS))
+        register_rules(getattr(torch.ops, NAMESPACE), tuple(name for name in SCHEMAS if name not in recurrent.SCHEMAS))
     result: Tensor = OPERATORS[name](*arguments)
     return result
 
@@ -140,4 +144,7 @@ EAGER = {
     "swt": _differentiable("swt", 3, range(3)),
     "iswt": _differentiable("iswt", 4, range(4)),
     "sandwich": _differentiable("sandwich", 1 + len(TENSORS), [p for p in range(1 + len(TENSORS)) if p != 1 + INDEX]),
+    **{
+        name: register_recurrent(cell, OPERATORS[f"{name}_backward"], LIBRARY) for name, cell in recurrent.CELLS.items()
+    },
 }

@@ -29,6 +29,8 @@ else:
     from ._planes import dwt2_pullback as dwt2_pullback
     from ._planes import idwt2 as idwt2
     from ._planes import idwt2_backward as idwt2_backward
+    from ._recurrent import recurrent as recurrent
+    from ._recurrent import recurrent_backward as recurrent_backward
     from ._undecimated import iswt as iswt
     from ._undecimated import iswt_backward as iswt_backward
     from ._undecimated import swt as swt
@@ -37,6 +39,7 @@ else:
 _DEVICES = ("cpu",) if AVAILABLE else ()
 SUPPORTS = Supports(MODES, (torch.float32, torch.float64, torch.bfloat16), _DEVICES)
 PLANES = Supports(MODES, (torch.float32, torch.float64), _DEVICES)
+RECURRENT = Supports(MODES, (torch.float32, torch.float64), _DEVICES)
 
 
 def missing() -> str | None:

@@ -14,6 +14,9 @@ from ._planes import dwt2 as dwt2
 from ._planes import dwt2_backward as dwt2_backward
 from ._planes import idwt2 as idwt2
 from ._planes import idwt2_backward as idwt2_backward
+from ._recurrent import recurrent as recurrent
+from ._recurrent import recurrent_backward as recurrent_backward
+from ._recurrent import scan as scan
 from ._sandwich import sandwich as sandwich
 from ._undecimated import iswt as iswt
 from ._undecimated import iswt_backward as iswt_backward
@@ -24,6 +27,7 @@ from ._wavelet import wavedec as wavedec
 from ._wavelet import waverec as waverec
 
 SUPPORTS = PLANES = Supports(MODES, REAL_DTYPES)
+RECURRENT = Supports((), ())  # a loop over the steps serves the layers better
 
 
 def missing() -> str | None:
