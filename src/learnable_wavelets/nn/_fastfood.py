@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -9,6 +11,8 @@ from .._checks import check_dropout, check_dtype, check_flag, check_size
 from ..kernels._layout import wide_blocks
 from ..kernels._sandwich import HADAMARD, Transform
 from ._layer import LR_MULTIPLIER, Banks, SandwichLayer
+
+_KEY = (HADAMARD.kind, HADAMARD.mode, HADAMARD.level)
 
 
 class Fastfood(SandwichLayer):
@@ -95,6 +99,9 @@ class Fastfood(SandwichLayer):
     def reset_parameters(self, start: str | None = None) -> None:
         """Start again as every sandwich; the default is `signs` for an adaptive layer, `gaussian` for a fixed one."""
         super().reset_parameters(self._default_start if start is None else start)
+
+    def _call_prepared(self, input: Any, diagonals: tuple[Any, ...], banks: Banks) -> Tensor | None:
+        return self._prepared(_KEY, self._permutation, input, *diagonals, *HADAMARD.bank)
 
     def _transform(self, like: Tensor, banks: Banks | None = None) -> Transform:
         return HADAMARD

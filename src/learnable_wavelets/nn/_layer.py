@@ -18,6 +18,8 @@ from ..functional._bank import FilterBank
 from ..kernels import _dispatch as kernels
 from ..kernels._layout import Layout
 from ..kernels._precision import compute_dtype
+from ..kernels._prepared import AVAILABLE as PREPARED
+from ..kernels._prepared import PreparedCall
 from ..kernels._sandwich import Sandwich, Transform
 from ..kernels._sharding import is_distributed, replicate_like
 from ._nested import apply_to_rows
@@ -73,6 +75,7 @@ class SandwichLayer(nn.Module, ABC):
         self.seed = check_seed(seed)
         self.lr_multiplier = check_multiplier("lr_multiplier", lr_multiplier)
         self._layout, self._scale = layout, self.lr_multiplier**3
+        self._prepared = PreparedCall(layout, self._scale)
         shape = (layout.blocks, coefficients)
         for name, size in (("diag_in", layout.diag_in_shape), ("diag_mid", shape), ("diag_out", (self.out_features,))):
             values = torch.empty(size, device=device, dtype=dtype)
@@ -85,6 +88,10 @@ class SandwichLayer(nn.Module, ABC):
     @abstractmethod
     def _transform(self, like: Tensor, banks: Banks | None = None) -> Transform:
         """Return the pair of transforms for data like a tensor; filters in the dtype in which it is computed."""
+
+    def _call_prepared(self, input: Any, diagonals: tuple[Any, ...], banks: Banks) -> Tensor | None:
+        """Return the output by one call of C, or `None`; `banks` keeps a filter bank that was read on the way."""
+        return None
 
     def _shares_transform(self, other: SandwichLayer) -> bool:
         """Return whether the two layers have the same pair of transforms, filter bank included."""
@@ -138,7 +145,12 @@ class SandwichLayer(nn.Module, ABC):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return `(..., out_features)` for `(..., in_features)`."""
-        diag_in, diag_mid, diag_out, bias = self._read()
+        diag_in, diag_mid, diag_out, bias = diagonals = self._read()
+        banks: Banks = {}
+        if PREPARED and not torch.compiler.is_compiling():
+            y = self._call_prepared(input, diagonals, banks)
+            if y is not None:
+                return y
         out_dtype = check_input(input, diag_out)
         if input.is_nested:
             return apply_to_rows(partial(SandwichLayer.forward, self), input)  # hooks see one call
@@ -148,7 +160,8 @@ class SandwichLayer(nn.Module, ABC):
             )
         if input.dtype not in (out_dtype, diag_out.dtype):  # under autocast; its range may be neither's
             input = input.to(diag_out.dtype)
-        y = kernels.sandwich(input, self._operands(input, diag_in, diag_mid, diag_out, bias, self._transform(input)))
+        transform = self._transform(input, banks)
+        y = kernels.sandwich(input, self._operands(input, diag_in, diag_mid, diag_out, bias, transform))
         return y if y.dtype == out_dtype else y.to(out_dtype)
 
     def diagonals(self) -> Diagonals:

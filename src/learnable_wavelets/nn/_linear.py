@@ -127,6 +127,11 @@ class WaveletLinear(SandwichLayer):
         measured = transform_gains(self.filter._start, self.mode, self.level, self._layout.n, self.in_features)
         return super()._gains() if measured is None else measured
 
+    def _call_prepared(self, input: Any, diagonals: tuple[Any, ...], banks: Banks) -> Tensor | None:
+        filter: Any = self._modules["filter"]
+        bank = banks[filter] = filter() if has_hooks(filter) else filter.forward()
+        return self._prepared(("wavelet", self.mode, self.level), self._permutation, input, *diagonals, *bank)
+
     def _transform(self, like: Tensor, banks: Banks | None = None) -> Transform:
         filter: Any = self._modules["filter"]
         bank = None if banks is None else banks.get(filter)
