@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from . import _flat, cpu
-from ._autograd import is_batched, is_plain_eager, save
+from ._autograd import is_batched, is_plain_eager
 from ._backend import BACKENDS, FORCED
 from ._layout import Layout
 from ._library import OPERATORS
@@ -23,6 +23,7 @@ from ._sandwich import INDEX
 
 Key = tuple[str, str, int]
 _CPU = torch.device("cpu")
+_BIAS = 4  # its place among x, B, G, S, bias and the filters
 
 # Functions, and the object that each returns while a call may go to C directly.
 _QUIET = (
@@ -115,25 +116,28 @@ class Sandwich(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, call: tuple[Tensor, PreparedCall], *tensors: Tensor | None) -> Tensor:
         y, ctx.call = call
-        save(ctx, tensors, ())
+        if tensors[_BIAS] is None or tensors[-1] is None:  # graph viewers take no `None` among saved tensors
+            tensors = tuple([t for t in tensors if t is not None])
+        ctx.save_for_backward(*tensors)
         return y
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
-        tensors, needs, call = list(ctx.saved_tensors), ctx.needs_input_grad, ctx.call
-        for place in ctx.absent:
-            tensors.insert(place, None)
+        call, needs, saved = ctx.call, ctx.needs_input_grad, ctx.saved_tensors
         if not torch.compiler.is_compiling() and not torch.is_grad_enabled():
-            found = _run_backward(call.plan, needs, grad, tensors[0], call.index, *tensors[1:])
+            found = _run_backward(call.plan, needs, grad, call.index, saved)
             if found is not None:
                 return found
-        return (None, *_long_backward(grad, tensors, call, needs[1:]))
+        return (None, *_long_backward(grad, list(saved), call, needs[1:]))
 
 
 def _long_backward(
     grad: Tensor, tensors: list[Tensor | None], call: PreparedCall, needs: tuple[bool, ...]
 ) -> list[Tensor | None]:
     """Return the gradients where a compiler, a mode or a second derivative looks on."""
+    if len(tensors) % 4 == 0:
+        tensors.insert(_BIAS, None)
+    tensors += [None] * (len(needs) - len(tensors))
     inputs = (*tensors[: 1 + INDEX], call.index, *tensors[1 + INDEX :], *call.constants())
     rule: Any = OPERATORS["sandwich_backward"]
     if torch.is_grad_enabled() or is_batched(grad):

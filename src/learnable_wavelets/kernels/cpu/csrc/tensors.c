@@ -77,6 +77,7 @@ typedef struct {
     PyObject *object;
     void *data;
 } lw_seen;
+static lw_seen lw_fresh; /* in its place: a tensor that was just made */
 
 /* A dense tensor of torch's own type in this memory, with values as they are stored. */
 static int lw_read(PyObject *object, lw_tensor *t, lw_seen *seen) {
@@ -88,7 +89,7 @@ static int lw_read(PyObject *object, lw_tensor *t, lw_seen *seen) {
     }
     if (t->device_type != LW_DL_CPU || !t->data || t->lanes != 1 || t->ndim > LW_MOST_AXES) return 0;
     t->data = (char *)t->data + t->byte_offset;
-    if (seen && seen->object == object && seen->data == t->data) return 1;
+    if (seen == &lw_fresh || (seen && seen->object == object && seen->data == t->data)) return 1;
     PyObject *negative = PyObject_CallFunctionObjArgs(lw_torch.is_neg, object, NULL); /* negated as it is read */
     if (!negative) PyErr_Clear();
     Py_XDECREF(negative);
@@ -232,7 +233,7 @@ PyObject *lw_run(PyObject *self, PyObject *const *args, Py_ssize_t count) {
     fits = lw_data(args[1], &owner, &x, job.in) && lw_rows_fit(lw_rows(&x), job.k * lw_max(job.n, job.m)) &&
            (kernels = lw_kernels_of(&x)) && lw_operands(&job, plan->seen, args + 2, x.bits / 8);
     if (fits) made = lw_new_rows(owner, &x, job.out);
-    if (made && lw_read(made, &y, NULL) && lw_contiguous(&y) && lw_threads(&job)) {
+    if (made && lw_read(made, &y, &lw_fresh) && lw_contiguous(&y) && lw_threads(&job)) {
         job.x = x.data, job.y = y.data, job.rows = lw_rows(&x);
         status = lw_call(kernels->sandwich, &job);
         if (!status) Py_CLEAR(made);
@@ -256,7 +257,7 @@ static PyObject *lw_gradients(lw_job *job, PyObject *needs, PyObject *x, PyObjec
         lw_tensor t;
         if (like != Py_None && PyTuple_GetItem(needs, 1 + i) == Py_True) {
             made = lw_new_like(like);
-            if (made && !lw_read(made, &t, NULL)) Py_CLEAR(made);
+            if (made && !lw_read(made, &t, &lw_fresh)) Py_CLEAR(made);
             if (made) *place[i] = t.data;
         } else {
             Py_INCREF(made);
@@ -266,25 +267,39 @@ static PyObject *lw_gradients(lw_job *job, PyObject *needs, PyObject *x, PyObjec
     return found;
 }
 
-/* run_backward(plan, needs, grad, x, index, B, G, S, bias, dec_lo, dec_hi, rec_lo, rec_hi) -> None or the gradients, the
- * first of which, of the plan, is None; `needs` has a bool for each of them */
+/* Spreads what was saved, x and the operands that are there, over the places of all operands. */
+static int lw_spread(const lw_job *job, PyObject *saved, PyObject **x, PyObject **operand) {
+    Py_ssize_t filters = job->w.taps ? 4 : 0, given = PyTuple_Size(saved), next = 0;
+    if (given < 4 + filters || given > 5 + filters) return 0;
+    *x = PyTuple_GetItem(saved, next++);
+    for (int i = 0; i < LW_OPERANDS; i++) {
+        int there = i < 3 || (i == 3 ? given == 5 + filters : filters != 0);
+        operand[i] = there ? PyTuple_GetItem(saved, next++) : Py_None;
+    }
+    return 1;
+}
+
+/* run_backward(plan, needs, grad, index, saved) -> None or the gradients, the first of which, of the plan, is None; `needs`
+ * has a bool for each of them, `saved` has x and the operands that are there */
 PyObject *lw_run_backward(PyObject *self, PyObject *const *args, Py_ssize_t count) {
     lw_prepared *plan;
     lw_job job;
     lw_tensor x, grad;
     const lw_kernels *kernels = NULL;
+    PyObject *input, *operand[1 + LW_OPERANDS];
     (void)self;
-    if (!lw_count("run_backward", count, 5 + LW_OPERANDS)) return NULL;
-    if (!PyTuple_Check(args[1]) || PyTuple_Size(args[1]) != 2 + LW_OPERANDS) Py_RETURN_NONE;
+    if (!lw_count("run_backward", count, 5)) return NULL;
+    if (!PyTuple_Check(args[1]) || PyTuple_Size(args[1]) != 2 + LW_OPERANDS || !PyTuple_Check(args[4])) Py_RETURN_NONE;
     int fits = lw_start(args[0], &plan, &job);
     if (fits < 0) return NULL;
-    if (!fits) Py_RETURN_NONE;
+    operand[0] = args[3];
+    if (!fits || !lw_spread(&job, args[4], &input, operand + 1)) Py_RETURN_NONE;
     PyObject *owner = NULL, *grad_owner = NULL, *found = NULL, *status = NULL;
-    fits = lw_data(args[3], &owner, &x, job.in) && lw_rows_fit(lw_rows(&x), job.k * lw_max(job.n, job.m)) &&
-           (kernels = lw_kernels_of(&x)) && lw_operands(&job, plan->seen, args + 4, x.bits / 8) &&
+    fits = lw_data(input, &owner, &x, job.in) && lw_rows_fit(lw_rows(&x), job.k * lw_max(job.n, job.m)) &&
+           (kernels = lw_kernels_of(&x)) && lw_operands(&job, plan->seen, operand, x.bits / 8) &&
            lw_data(args[2], &grad_owner, &grad, job.out) && grad.ndim == x.ndim && lw_is_float(&grad, x.bits / 8);
     for (int i = 0; fits && i < x.ndim - 1; i++) fits = grad.shape[i] == x.shape[i];
-    if (fits && lw_threads(&job) && (found = lw_gradients(&job, args[1], owner, args + 4))) {
+    if (fits && lw_threads(&job) && (found = lw_gradients(&job, args[1], owner, operand))) {
         job.x = x.data, job.gy = grad.data, job.rows = lw_rows(&x);
         status = lw_call(kernels->sandwich_backward, &job);
         if (!status) Py_CLEAR(found);
