@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -11,9 +9,6 @@ from .._checks import check_dropout, check_dtype, check_flag, check_size
 from ..kernels._layout import wide_blocks
 from ..kernels._sandwich import HADAMARD, Transform
 from ._layer import LR_MULTIPLIER, Banks, SandwichLayer
-
-_KEY = (HADAMARD.kind, HADAMARD.mode, HADAMARD.level)
-
 
 class Fastfood(SandwichLayer):
     r"""A drop-in for `nn.Linear` with O(n) parameters: $y = S H G P H B\, x + \text{bias}$.
@@ -67,6 +62,8 @@ class Fastfood(SandwichLayer):
         Le, Sarlos and Smola, *Fastfood*, ICML 2013, [arXiv 1408.3060](https://arxiv.org/abs/1408.3060).
     """
 
+    _PLAIN = True
+
     def __init__(
         self,
         in_features: int,
@@ -99,9 +96,6 @@ class Fastfood(SandwichLayer):
     def reset_parameters(self, start: str | None = None) -> None:
         """Start again as every sandwich; the default is `signs` for an adaptive layer, `gaussian` for a fixed one."""
         super().reset_parameters(self._default_start if start is None else start)
-
-    def _call_prepared(self, input: Any, diagonals: tuple[Any, ...], banks: Banks) -> Tensor | None:
-        return self._prepared(_KEY, self._permutation, input, *diagonals, *HADAMARD.bank)
 
     def _transform(self, like: Tensor, banks: Banks | None = None) -> Transform:
         return HADAMARD

@@ -18,8 +18,7 @@ from ..functional._bank import FilterBank
 from ..kernels import _dispatch as kernels
 from ..kernels._layout import Layout
 from ..kernels._precision import compute_dtype
-from ..kernels._prepared import AVAILABLE as PREPARED
-from ..kernels._prepared import PreparedCall
+from ..kernels._prepared import PreparedCall, run
 from ..kernels._sandwich import Sandwich, Transform
 from ..kernels._sharding import is_distributed, replicate_like
 from ._nested import apply_to_rows
@@ -55,6 +54,7 @@ class SandwichLayer(nn.Module, ABC):
     bias: Tensor | None
 
     _CONFIGURATION: tuple[str, ...] = ("seed", "lr_multiplier")  # checked when a state is loaded
+    _PLAIN_FILTER: type | None = None  # its parameters are the filters
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class SandwichLayer(nn.Module, ABC):
         self.seed = check_seed(seed)
         self.lr_multiplier = check_multiplier("lr_multiplier", lr_multiplier)
         self._layout, self._scale = layout, self.lr_multiplier**3
-        self._prepared = PreparedCall(layout, self._scale)
+        self._prepared = PreparedCall()
         shape = (layout.blocks, coefficients)
         for name, size in (("diag_in", layout.diag_in_shape), ("diag_mid", shape), ("diag_out", (self.out_features,))):
             values = torch.empty(size, device=device, dtype=dtype)
@@ -88,10 +88,6 @@ class SandwichLayer(nn.Module, ABC):
     @abstractmethod
     def _transform(self, like: Tensor, banks: Banks | None = None) -> Transform:
         """Return the pair of transforms for data like a tensor; filters in the dtype in which it is computed."""
-
-    def _call_prepared(self, input: Any, diagonals: tuple[Any, ...], banks: Banks) -> Tensor | None:
-        """Return the output by one call of C, or `None`; `banks` keeps a filter bank that was read on the way."""
-        return None
 
     def _shares_transform(self, other: SandwichLayer) -> bool:
         """Return whether the two layers have the same pair of transforms, filter bank included."""
@@ -145,12 +141,15 @@ class SandwichLayer(nn.Module, ABC):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return `(..., out_features)` for `(..., in_features)`."""
-        diag_in, diag_mid, diag_out, bias = diagonals = self._read()
-        banks: Banks = {}
-        if PREPARED and not torch.compiler.is_compiling():
-            y = self._call_prepared(input, diagonals, banks)
+        if not torch.compiler.is_compiling() and (state := self._prepared.state) is not None:
+            y: Tensor | None = run(state, self, input)
             if y is not None:
                 return y
+        return self._compute(input)
+
+    def _compute(self, input: Tensor) -> Tensor:
+        """Return the output for any input, or raise the error that names what is wrong with it."""
+        diag_in, diag_mid, diag_out, bias = self._read()
         out_dtype = check_input(input, diag_out)
         if input.is_nested:
             return apply_to_rows(partial(SandwichLayer.forward, self), input)  # hooks see one call
@@ -160,8 +159,10 @@ class SandwichLayer(nn.Module, ABC):
             )
         if input.dtype not in (out_dtype, diag_out.dtype):  # under autocast; its range may be neither's
             input = input.to(diag_out.dtype)
-        transform = self._transform(input, banks)
-        y = kernels.sandwich(input, self._operands(input, diag_in, diag_mid, diag_out, bias, transform))
+        operands = self._operands(input, diag_in, diag_mid, diag_out, bias, self._transform(input))
+        if not torch.compiler.is_compiling() and vars(type(self)).get("_PLAIN"):
+            self._prepared.prepare(self, self._PLAIN_FILTER, operands)
+        y = kernels.sandwich(input, operands)
         return y if y.dtype == out_dtype else y.to(out_dtype)
 
     def diagonals(self) -> Diagonals:

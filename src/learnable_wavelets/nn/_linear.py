@@ -85,6 +85,8 @@ class WaveletLinear(SandwichLayer):
 
     filter: WaveletFilter
 
+    _PLAIN = True
+    _PLAIN_FILTER = LearnableWaveletFilter
     _CONFIGURATION = (*SandwichLayer._CONFIGURATION, "level", "mode")
 
     def __init__(
@@ -126,11 +128,6 @@ class WaveletLinear(SandwichLayer):
         # of the start bank: `to_empty` may have left the present one without values
         measured = transform_gains(self.filter._start, self.mode, self.level, self._layout.n, self.in_features)
         return super()._gains() if measured is None else measured
-
-    def _call_prepared(self, input: Any, diagonals: tuple[Any, ...], banks: Banks) -> Tensor | None:
-        filter: Any = self._modules["filter"]
-        bank = banks[filter] = filter() if has_hooks(filter) else filter.forward()
-        return self._prepared(("wavelet", self.mode, self.level), self._permutation, input, *diagonals, *bank)
 
     def _transform(self, like: Tensor, banks: Banks | None = None) -> Transform:
         filter: Any = self._modules["filter"]

@@ -230,7 +230,6 @@ static PyMethodDef lw_methods[] = {
     LW_METHOD("sandwich", lw_sandwich, METH_FASTCALL),
     LW_METHOD("sandwich_backward", lw_sandwich_backward, METH_FASTCALL),
     LW_METHOD("bind", lw_bind, METH_FASTCALL),
-    LW_METHOD("quiet", lw_quiet_py, METH_NOARGS),
     LW_METHOD("plan", lw_plan_py, METH_FASTCALL),
     LW_METHOD("run", lw_run, METH_FASTCALL),
     LW_METHOD("run_backward", lw_run_backward, METH_FASTCALL),

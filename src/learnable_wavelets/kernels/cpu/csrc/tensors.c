@@ -25,36 +25,51 @@ typedef struct {
 #define LW_OPERANDS 8 /* B, G, S, bias, four filters */
 #define LW_MOST_AXES 64
 
+/* What `bind` was given, by place. */
+enum {
+    LW_TENSOR, LW_PARAMETER, LW_EXCHANGE, LW_EMPTY_LIKE, LW_IS_NEG, LW_THREADS, LW_GRAD_ENABLED, LW_ATTACH, LW_GLOBAL_HOOKS,
+    LW_QUIET, LW_BOUND
+};
+
 static struct {
     const lw_exchange *exchange;
-    PyObject *tensor, *parameter, *empty_like, *is_neg, *threads;
+    PyObject *bound[LW_BOUND];
     PyObject *function[LW_WATCHED], *expected[LW_WATCHED];
     int watched;
 } lw_torch;
 
-/* bind(Tensor, Parameter, exchange, empty_like, is_neg, get_num_threads, ((function, expected), ...)) -> whether it works:
- * `quiet()` is true while each function returns the object expected of it. */
+/* Keys of the dictionaries of modules. */
+static const char *const lw_key_names[] = {"_parameters", "_modules", "training", "dropout", "mode", "level",
+                                           "diag_in", "diag_mid", "diag_out", "bias",
+                                           "dec_lo", "dec_hi", "rec_lo", "rec_hi", "filter", "forward",
+                                           "_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"};
+enum {
+    LW_PARAMETERS, LW_MODULES, LW_TRAINING, LW_DROPOUT, LW_MODE, LW_LEVEL, LW_DIAG_IN, LW_FIRST_FILTER = LW_DIAG_IN + 4,
+    LW_FILTER = LW_FIRST_FILTER + 4, LW_FORWARD, LW_HOOKS, LW_KEYS = LW_HOOKS + 4
+};
+static PyObject *lw_key[LW_KEYS];
+
+/* bind(Tensor, Parameter, exchange, empty_like, is_neg, get_num_threads, is_grad_enabled, attach, global_hooks, quiet) ->
+ * whether it works. `quiet` holds pairs of a function and the object that it returns as long as nothing would see an operator
+ * called; `attach(call, x, *operands)` gives an output its derivative. */
 PyObject *lw_bind(PyObject *self, PyObject *const *args, Py_ssize_t count) {
     (void)self;
-    if (count != 7 || !PyTuple_Check(args[6]) || PyTuple_Size(args[6]) > LW_WATCHED) {
-        PyErr_SetString(PyExc_TypeError, "bind takes 7 arguments, the last a short tuple");
-        return NULL;
-    }
-    const lw_exchange *exchange = PyCapsule_GetPointer(args[2], "dlpack_exchange_api");
+    if (!lw_count("bind", count, LW_BOUND)) return NULL;
+    PyObject *quiet = args[LW_QUIET];
+    const lw_exchange *exchange = PyCapsule_GetPointer(args[LW_EXCHANGE], "dlpack_exchange_api");
     if (!exchange) return NULL;
-    if (exchange->major != 1 || !exchange->read) Py_RETURN_FALSE;
-    for (Py_ssize_t i = 0; i < PyTuple_Size(args[6]); i++) {
-        PyObject *pair = PyTuple_GetItem(args[6], i);
-        if (!PyArg_ParseTuple(pair, "OO", &lw_torch.function[i], &lw_torch.expected[i])) return NULL;
-    }
-    for (Py_ssize_t i = 0; i < count; i++) Py_INCREF(args[i]); /* for good; the pairs live in their tuple */
-    lw_torch.tensor = args[0], lw_torch.parameter = args[1], lw_torch.empty_like = args[3], lw_torch.is_neg = args[4];
-    lw_torch.threads = args[5], lw_torch.watched = (int)PyTuple_Size(args[6]);
+    if (exchange->major != 1 || !exchange->read || PyTuple_Size(quiet) > LW_WATCHED) Py_RETURN_FALSE;
+    for (Py_ssize_t i = 0; i < PyTuple_Size(quiet); i++)
+        if (!PyArg_ParseTuple(PyTuple_GetItem(quiet, i), "OO", &lw_torch.function[i], &lw_torch.expected[i])) return NULL;
+    for (int i = 0; i < LW_KEYS; i++)
+        if (!lw_key[i] && !(lw_key[i] = PyUnicode_InternFromString(lw_key_names[i]))) return NULL;
+    for (int i = 0; i < LW_BOUND; i++) Py_INCREF(args[i]), lw_torch.bound[i] = args[i]; /* for good */
+    lw_torch.watched = (int)PyTuple_Size(quiet);
     lw_torch.exchange = exchange;
     Py_RETURN_TRUE;
 }
 
-/* Whether nothing watched would see an operator called here; -1 with an error set. */
+/* 1: nothing would see an operator called, 0: something would, -1: with an error set. */
 static int lw_quiet(void) {
     if (!lw_torch.exchange) return 0;
     for (int i = 0; i < lw_torch.watched; i++) {
@@ -64,12 +79,6 @@ static int lw_quiet(void) {
         if (found != lw_torch.expected[i]) return 0;
     }
     return 1;
-}
-
-PyObject *lw_quiet_py(PyObject *self, PyObject *ignored) {
-    (void)self, (void)ignored;
-    int quiet = lw_quiet();
-    return quiet < 0 ? NULL : PyBool_FromLong(quiet);
 }
 
 /* A parameter that was seen, and where its values lay: it is not negated. */
@@ -82,7 +91,7 @@ static lw_seen lw_fresh; /* in its place: a tensor that was just made */
 /* A dense tensor of torch's own type in this memory, with values as they are stored. */
 static int lw_read(PyObject *object, lw_tensor *t, lw_seen *seen) {
     PyObject *type = (PyObject *)Py_TYPE(object);
-    if (type != lw_torch.tensor && type != lw_torch.parameter) return 0;
+    if (type != lw_torch.bound[LW_TENSOR] && type != lw_torch.bound[LW_PARAMETER]) return 0;
     if (lw_torch.exchange->read(object, t)) {
         PyErr_Clear(); /* sparse, nested, a leaked wrapper, on no device, ... */
         return 0;
@@ -90,7 +99,7 @@ static int lw_read(PyObject *object, lw_tensor *t, lw_seen *seen) {
     if (t->device_type != LW_DL_CPU || !t->data || t->lanes != 1 || t->ndim > LW_MOST_AXES) return 0;
     t->data = (char *)t->data + t->byte_offset;
     if (seen == &lw_fresh || (seen && seen->object == object && seen->data == t->data)) return 1;
-    PyObject *negative = PyObject_CallFunctionObjArgs(lw_torch.is_neg, object, NULL); /* negated as it is read */
+    PyObject *negative = PyObject_CallFunctionObjArgs(lw_torch.bound[LW_IS_NEG], object, NULL); /* negated as it is read */
     if (!negative) PyErr_Clear();
     Py_XDECREF(negative);
     if (seen) seen->object = negative == Py_False ? object : NULL, seen->data = t->data;
@@ -146,7 +155,7 @@ static int lw_operands(lw_job *job, lw_seen *seen, PyObject *const *args, int wi
     return 1;
 }
 
-static PyObject *lw_new_like(PyObject *like) { return PyObject_CallFunctionObjArgs(lw_torch.empty_like, like, NULL); }
+static PyObject *lw_new_like(PyObject *like) { return PyObject_CallFunctionObjArgs(lw_torch.bound[LW_EMPTY_LIKE], like, NULL); }
 
 /* A new tensor with the leading axes of x and `columns` columns. */
 static PyObject *lw_new_rows(PyObject *x, const lw_tensor *t, int64_t columns) {
@@ -168,7 +177,7 @@ static int64_t lw_rows(const lw_tensor *t) {
 }
 
 static int lw_threads(lw_job *job) {
-    PyObject *count = PyObject_CallNoArgs(lw_torch.threads);
+    PyObject *count = PyObject_CallNoArgs(lw_torch.bound[LW_THREADS]);
     if (!count) return 0;
     job->threads = (int)PyLong_AsLong(count);
     Py_DECREF(count);
@@ -182,35 +191,37 @@ static const lw_kernels *lw_kernels_of(const lw_tensor *t) {
 
 #define LW_PLAN "learnable_wavelets.plan"
 
-/* The sizes of a layer, with which a call begins. */
+/* What stays equal from call to call of a layer. */
 typedef struct {
     lw_job job;
     lw_seen seen[1 + LW_OPERANDS];
+    PyObject *index, *layer_type, *filter_type, *mode, *level;
 } lw_prepared;
 
-static void lw_forget(PyObject *capsule) { free(PyCapsule_GetPointer(capsule, LW_PLAN)); }
+static void lw_forget(PyObject *capsule) {
+    lw_prepared *plan = PyCapsule_GetPointer(capsule, LW_PLAN);
+    Py_XDECREF(plan->index), Py_XDECREF(plan->layer_type), Py_XDECREF(plan->filter_type);
+    Py_XDECREF(plan->mode), Py_XDECREF(plan->level);
+    free(plan);
+}
 
-/* plan(in, out, k, n, chunked, wrap, mode, level, taps, scale) -> the sizes of a sandwich, for `run` and `run_backward` */
+/* plan(in, out, k, n, chunked, wrap, mode, level, taps, scale, index, layer type, filter type, layer.mode, layer.level):
+ * filters of this type are read without being called */
 PyObject *lw_plan_py(PyObject *self, PyObject *const *args, Py_ssize_t count) {
     lw_args a = {args, 0};
     lw_prepared *plan;
     PyObject *capsule;
     (void)self;
-    if (!lw_count("plan", count, 10)) return NULL;
+    if (!lw_count("plan", count, 15)) return NULL;
     if (!(plan = calloc(1, sizeof *plan))) return PyErr_NoMemory();
     if (!lw_sandwich_sizes(&plan->job, &a) || !(capsule = PyCapsule_New(plan, LW_PLAN, lw_forget))) {
         free(plan);
         return NULL;
     }
+    plan->index = args[10], plan->layer_type = args[11], plan->filter_type = args[12];
+    plan->mode = args[13], plan->level = args[14];
+    for (int i = 10; i < 15; i++) Py_INCREF(args[i]);
     return capsule;
-}
-
-/* The plan, if this call may take it, and a copy of its sizes; 0: no, -1: with an error set. */
-static int lw_start(PyObject *capsule, lw_prepared **plan, lw_job *job) {
-    *plan = PyCapsule_GetPointer(capsule, LW_PLAN);
-    if (!*plan) return -1;
-    *job = (*plan)->job;
-    return lw_quiet();
 }
 
 static PyObject *lw_none(void) {
@@ -218,20 +229,14 @@ static PyObject *lw_none(void) {
     return Py_None;
 }
 
-/* run(plan, x, index, B, G, S, bias, dec_lo, dec_hi, rec_lo, rec_hi) -> y or None */
-PyObject *lw_run(PyObject *self, PyObject *const *args, Py_ssize_t count) {
-    lw_prepared *plan;
-    lw_job job;
+/* The output, or None; `operand`: index, B, G, S, bias, four filters. */
+static PyObject *lw_compute(lw_prepared *plan, PyObject *input, PyObject *const *operand) {
+    lw_job job = plan->job;
     lw_tensor x, y;
     const lw_kernels *kernels = NULL;
-    (void)self;
-    if (!lw_count("run", count, 3 + LW_OPERANDS)) return NULL;
-    int fits = lw_start(args[0], &plan, &job);
-    if (fits < 0) return NULL;
-    if (!fits) Py_RETURN_NONE;
     PyObject *owner, *made = NULL, *status = NULL;
-    fits = lw_data(args[1], &owner, &x, job.in) && lw_rows_fit(lw_rows(&x), job.k * lw_max(job.n, job.m)) &&
-           (kernels = lw_kernels_of(&x)) && lw_operands(&job, plan->seen, args + 2, x.bits / 8);
+    int fits = lw_data(input, &owner, &x, job.in) && lw_rows_fit(lw_rows(&x), job.k * lw_max(job.n, job.m)) &&
+               (kernels = lw_kernels_of(&x)) && lw_operands(&job, plan->seen, operand, x.bits / 8);
     if (fits) made = lw_new_rows(owner, &x, job.out);
     if (made && lw_read(made, &y, &lw_fresh) && lw_contiguous(&y) && lw_threads(&job)) {
         job.x = x.data, job.y = y.data, job.rows = lw_rows(&x);
@@ -243,6 +248,94 @@ PyObject *lw_run(PyObject *self, PyObject *const *args, Py_ssize_t count) {
     }
     Py_XDECREF(status);
     Py_XDECREF(owner);
+    return made;
+}
+
+/* A borrowed entry of a dictionary of a module, or NULL. */
+static PyObject *lw_get(PyObject *dictionary, int key) {
+    return dictionary && PyDict_Check(dictionary) ? PyDict_GetItemWithError(dictionary, lw_key[key]) : NULL;
+}
+
+static int lw_equal(PyObject *a, PyObject *b) { return a && PyObject_RichCompareBool(a, b, Py_EQ) == 1; }
+
+static int lw_has_hooks(PyObject *module) {
+    PyObject *global = lw_torch.bound[LW_GLOBAL_HOOKS];
+    for (int i = 0; i < 4; i++) {
+        PyObject *own = lw_get(module, LW_HOOKS + i);
+        if (!own || PyObject_IsTrue(own)) return 1;
+    }
+    for (Py_ssize_t i = 0; i < PyTuple_Size(global); i++)
+        if (PyObject_IsTrue(PyTuple_GetItem(global, i))) return 1;
+    return 0;
+}
+
+/* Four parameters of a filter of the plain type as it was made, borrowed; otherwise its output, of which `*bank` gets the
+ * reference. 0: not a bank, -1: with an error set. */
+static int lw_filters(const lw_prepared *plan, PyObject *filter, PyObject **operand, PyObject **bank) {
+    PyObject *own = PyObject_GenericGetDict(filter, NULL);
+    if (!own) return -1;
+    int hooks = lw_has_hooks(own), found = 0;
+    PyObject *parameters = lw_get(own, LW_PARAMETERS);
+    if (!hooks && (PyObject *)Py_TYPE(filter) == plan->filter_type && !lw_get(own, LW_FORWARD))
+        for (; found < 4 && (operand[found] = lw_get(parameters, LW_FIRST_FILTER + found)); found++) {}
+    Py_DECREF(own);
+    if (found == 4) return 1;
+    if (PyErr_Occurred()) return -1;
+    *bank = hooks ? PyObject_CallNoArgs(filter) : PyObject_CallMethod(filter, "forward", NULL);
+    if (!*bank) return -1;
+    if (!PyTuple_Check(*bank) || PyTuple_Size(*bank) != 4) return 0;
+    for (int i = 0; i < 4; i++) operand[i] = PyTuple_GetItem(*bank, i);
+    return 1;
+}
+
+/* Gathers the operands of a layer without dropout, whose transform is still the planned one; as `lw_filters`. */
+static int lw_gather(const lw_prepared *plan, PyObject *own, PyObject **operand, PyObject **bank) {
+    PyObject *parameters = lw_get(own, LW_PARAMETERS), *dropout = lw_get(own, LW_DROPOUT), *filter;
+    if (!dropout || (lw_get(own, LW_TRAINING) != Py_False && PyObject_IsTrue(dropout))) return 0;
+    operand[0] = plan->index;
+    for (int i = 0; i < 4; i++)
+        if (!(operand[1 + i] = lw_get(parameters, LW_DIAG_IN + i))) return 0;
+    for (int i = 0; i < 4; i++) operand[5 + i] = Py_None;
+    if (!plan->job.w.taps) return 1;
+    if (!lw_equal(lw_get(own, LW_MODE), plan->mode) || !lw_equal(lw_get(own, LW_LEVEL), plan->level)) return 0;
+    filter = lw_get(lw_get(own, LW_MODULES), LW_FILTER);
+    return filter ? lw_filters(plan, filter, operand + 5, bank) : 0;
+}
+
+static PyObject *lw_attach(PyObject *state, PyObject *made, PyObject *input, PyObject **o) {
+    PyObject *pair = PyTuple_Pack(2, made, state), *attached = NULL;
+    if (pair)
+        attached = PyObject_CallFunctionObjArgs(lw_torch.bound[LW_ATTACH], pair, input, o[1], o[2], o[3], o[4], o[5], o[6],
+                                                o[7], o[8], NULL);
+    Py_XDECREF(pair);
+    Py_DECREF(made);
+    return attached;
+}
+
+/* run(state, layer, x) -> y or None, in grad mode with its derivative; `state` begins with the plan */
+PyObject *lw_run(PyObject *self, PyObject *const *args, Py_ssize_t count) {
+    PyObject *operand[1 + LW_OPERANDS], *bank = NULL, *made = NULL;
+    (void)self;
+    if (!lw_count("run", count, 3)) return NULL;
+    PyObject *state = args[0], *layer = args[1], *input = args[2], *capsule = PyTuple_GetItem(state, 0);
+    lw_prepared *plan = capsule ? PyCapsule_GetPointer(capsule, LW_PLAN) : NULL;
+    if (!plan) return NULL;
+    if ((PyObject *)Py_TYPE(layer) != plan->layer_type) Py_RETURN_NONE;
+    int fits = lw_quiet();
+    PyObject *own = fits > 0 ? PyObject_GenericGetDict(layer, NULL) : NULL;
+    if (own) fits = lw_gather(plan, own, operand, &bank);
+    if (fits > 0 && own) made = lw_compute(plan, input, operand);
+    if (made && made != Py_None) {
+        PyObject *enabled = PyObject_CallNoArgs(lw_torch.bound[LW_GRAD_ENABLED]);
+        if (enabled == Py_True)
+            made = lw_attach(state, made, input, operand);
+        else if (!enabled)
+            Py_CLEAR(made);
+        Py_XDECREF(enabled);
+    }
+    Py_XDECREF(bank);
+    Py_XDECREF(own);
+    if (!made && !PyErr_Occurred()) made = lw_none();
     return made;
 }
 
@@ -279,21 +372,21 @@ static int lw_spread(const lw_job *job, PyObject *saved, PyObject **x, PyObject 
     return 1;
 }
 
-/* run_backward(plan, needs, grad, index, saved) -> None or the gradients, the first of which, of the plan, is None; `needs`
- * has a bool for each of them, `saved` has x and the operands that are there */
+/* run_backward(plan, needs, grad, saved) -> None or the gradients, the first of which, of the call, is None; `needs` has a
+ * bool for each of them, `saved` has x and the operands that are there */
 PyObject *lw_run_backward(PyObject *self, PyObject *const *args, Py_ssize_t count) {
-    lw_prepared *plan;
-    lw_job job;
     lw_tensor x, grad;
     const lw_kernels *kernels = NULL;
     PyObject *input, *operand[1 + LW_OPERANDS];
     (void)self;
-    if (!lw_count("run_backward", count, 5)) return NULL;
-    if (!PyTuple_Check(args[1]) || PyTuple_Size(args[1]) != 2 + LW_OPERANDS || !PyTuple_Check(args[4])) Py_RETURN_NONE;
-    int fits = lw_start(args[0], &plan, &job);
+    if (!lw_count("run_backward", count, 4)) return NULL;
+    if (!PyTuple_Check(args[1]) || PyTuple_Size(args[1]) != 2 + LW_OPERANDS || !PyTuple_Check(args[3])) Py_RETURN_NONE;
+    lw_prepared *plan = PyCapsule_GetPointer(args[0], LW_PLAN);
+    int fits = plan ? lw_quiet() : -1;
     if (fits < 0) return NULL;
-    operand[0] = args[3];
-    if (!fits || !lw_spread(&job, args[4], &input, operand + 1)) Py_RETURN_NONE;
+    lw_job job = plan->job;
+    operand[0] = plan->index;
+    if (!fits || !lw_spread(&job, args[3], &input, operand + 1)) Py_RETURN_NONE;
     PyObject *owner = NULL, *grad_owner = NULL, *found = NULL, *status = NULL;
     fits = lw_data(input, &owner, &x, job.in) && lw_rows_fit(lw_rows(&x), job.k * lw_max(job.n, job.m)) &&
            (kernels = lw_kernels_of(&x)) && lw_operands(&job, plan->seen, operand, x.bits / 8) &&

@@ -27,7 +27,6 @@ PyObject *lw_call(int (*kernel)(const lw_job *), const lw_job *job);
 
 /* tensors.c */
 PyObject *lw_bind(PyObject *self, PyObject *const *args, Py_ssize_t count);
-PyObject *lw_quiet_py(PyObject *self, PyObject *ignored);
 PyObject *lw_plan_py(PyObject *self, PyObject *const *args, Py_ssize_t count);
 PyObject *lw_run(PyObject *self, PyObject *const *args, Py_ssize_t count);
 PyObject *lw_run_backward(PyObject *self, PyObject *const *args, Py_ssize_t count);
