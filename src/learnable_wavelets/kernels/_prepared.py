@@ -125,7 +125,7 @@ def _bind() -> bool:
     attach = torch._C._FunctionBase.__dict__["apply"].__get__(None, named)
     return exchange is not None and _cpu.bind(
         Tensor, torch.nn.Parameter, exchange, torch.empty_like, Tensor.is_neg, torch.get_num_threads,
-        torch.is_grad_enabled, attach, GLOBAL_HOOKS, _QUIET,
+        torch.is_grad_enabled, torch.nn.functional.linear, attach, GLOBAL_HOOKS, _QUIET,
     )  # fmt: skip
 
 
