@@ -232,6 +232,7 @@ static PyMethodDef lw_methods[] = {
     LW_METHOD("bind", lw_bind, METH_FASTCALL),
     LW_METHOD("plan", lw_plan_py, METH_FASTCALL),
     LW_METHOD("run", lw_run, METH_FASTCALL),
+    LW_METHOD("kept", lw_kept, METH_O),
     LW_METHOD("run_backward", lw_run_backward, METH_FASTCALL),
     LW_METHOD("isa", lw_isa_py, METH_FASTCALL),
     LW_METHOD("isas", lw_isas, METH_NOARGS),

@@ -262,7 +262,8 @@ static int lw_below_crossover(const lw_job *job) {
     if (matrix > LW_DENSE_MOST || rows < 1) return 0;
     int hadamard = job->w.mode == LW_HADAMARD;
     int64_t singles = job->rows % 16 < 8 ? job->rows % 16 : 0;
-    double taps = hadamard ? 0 : job->w.taps * (2 - ldexp(2, -job->w.level)), value = hadamard ? 0.55 : 0.5 + 0.033 * taps;
+    double taps = hadamard ? 0 : job->w.taps * (2 - ldexp(2, -job->w.level)), value = 0.55;
+    if (!hadamard) value = 0.3 + 0.033 * taps + 12 / (double)job->n;
     double kernel = hadamard ? 0 : 500, dense = (job->rows > 1 ? 1750 : 1350) + matrix * (rows / 45 + 0.05);
     if (job->w.mode == LW_PERIODIZATION && job->w.taps >= 40 && job->rows >= lw_max(3, 800 / (job->w.taps - 24)))
         kernel += values * 48, value = 1.15, singles = 0;
@@ -454,6 +455,17 @@ PyObject *lw_run(PyObject *self, PyObject *const *args, Py_ssize_t count) {
     Py_XDECREF(own);
     if (!made && !PyErr_Occurred()) made = lw_none();
     return made;
+}
+
+/* kept(plan) -> bytes that the matrix and the copy of the parameters take */
+PyObject *lw_kept(PyObject *self, PyObject *capsule) {
+    lw_prepared *plan = PyCapsule_GetPointer(capsule, LW_PLAN);
+    (void)self;
+    if (!plan) return NULL;
+    if (!plan->dense) return PyLong_FromLong(0);
+    lw_tensor t;
+    int known = lw_read(plan->dense->matrix, &t, &lw_fresh);
+    return PyLong_FromLongLong((long long)plan->dense->size + (known ? plan->job.in * plan->job.out * (t.bits / 8) : 0));
 }
 
 /* One gradient for each that is needed, in the order of the inputs: x, B, G, S, bias, four filters. */

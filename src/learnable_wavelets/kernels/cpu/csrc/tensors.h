@@ -29,6 +29,7 @@ PyObject *lw_call(int (*kernel)(const lw_job *), const lw_job *job);
 PyObject *lw_bind(PyObject *self, PyObject *const *args, Py_ssize_t count);
 PyObject *lw_plan_py(PyObject *self, PyObject *const *args, Py_ssize_t count);
 PyObject *lw_run(PyObject *self, PyObject *const *args, Py_ssize_t count);
+PyObject *lw_kept(PyObject *self, PyObject *capsule);
 PyObject *lw_run_backward(PyObject *self, PyObject *const *args, Py_ssize_t count);
 
 #endif
