@@ -64,7 +64,7 @@ def short(monkeypatch):
 
 
 def gradients(layer, x, weight):
-    own = [p for p in layer.parameters()]
+    own = list(layer.parameters())
     x = x.detach().requires_grad_()
     y = layer(x)
     return y, torch.autograd.grad((y * weight).sum(), [x, *own])
@@ -128,6 +128,19 @@ def test_second_derivatives_and_batched_gradients(short):
     assert all(short)
 
 
+def test_a_gradient_of_another_shape_is_refused():
+    layer, x = scrambled(lw.Fastfood(8, 8, bias=False)), torch.randn(2, 3, 8)
+    layer(x)
+    plan, saved = layer._prepared.state[0], (x, layer.diag_in, layer.diag_mid, layer.diag_out)
+    needs = (False, *[True] * 4, *[False] * 5)
+    found = _prepared._cpu.run_backward(plan, needs, x, saved)
+    assert [None if g is None else g.shape for g in found] == [None, *[t.shape for t in saved], *[None] * 5]
+    for grad in (x[:1], x[0], x.double(), x[..., :4], torch.randn(3, 2, 8)):
+        assert _prepared._cpu.run_backward(plan, needs, grad, saved) is None
+    for wrong in (saved[:3], (*saved, saved[1]), (saved[0].double(), *saved[1:])):
+        assert _prepared._cpu.run_backward(plan, needs, x, wrong) is None
+
+
 class Look(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         return func(*args, **(kwargs or {}))
@@ -135,33 +148,33 @@ class Look(TorchDispatchMode):
 
 CONTEXTS = {
     "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
-    "another device's autocast": lambda: torch.autocast("cuda", torch.bfloat16),
     "dispatch mode": Look,
     "reference": lambda: lw.kernels.use_backend("reference"),
     "dual numbers": forward_ad.dual_level,
 }
 
 
-@pytest.mark.filterwarnings("ignore:CUDA is not available")
 @pytest.mark.parametrize("name", CONTEXTS)
 def test_steps_aside_where_something_looks_on(name, short):
     layer, x = below_crossover()
     with torch.no_grad(), CONTEXTS[name]():
         y = layer(x)
-    assert short[-1] is False and y is not None
+    assert short[-1] is False
+    assert y.shape == x.shape
     layer(x).sum().backward()  # and again
     assert short[-1] is True
 
 
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore:.*torch.jit.trace.*:DeprecationWarning")
 def test_transforms_and_tracers_take_the_long_way(short):
     layer, x = scrambled(lw.WaveletLinear(16, 16)), torch.randn(4, 16)
     expected = layer(x)
     layer(x)
     assert torch.allclose(vmap(layer)(x), expected, atol=1e-6)
     assert short[-1] is False
-    with pytest.warns(DeprecationWarning):
-        traced = torch.jit.trace(layer, x)
-    assert True not in short[-1:]
+    short.clear()
+    traced = torch.jit.trace(layer, x, check_trace=False)
+    assert short == [False]
     assert torch.allclose(traced(2 * x), layer(2 * x), atol=1e-6)
 
 
@@ -213,11 +226,12 @@ def test_inputs_that_are_stored_otherwise(grad):
             assert a.numel() == 0 or close(a, b), name
 
 
-def test_negated_parameters_and_other_shapes_are_seen():
+def test_parameters_that_are_stored_otherwise():
     layer, x = below_crossover()
-    layer.diag_mid.data = torch._neg_view(layer.diag_mid.data.clone())
-    check(layer, x)
     layer.diag_out = nn.Parameter(torch.randn(2 * 32)[::2])
+    check(layer, x)
+    layer.diag_out = nn.Parameter(torch.randn(32))
+    layer.diag_mid.data = torch._neg_view(layer.diag_mid.data.clone())
     check(layer, x)
     layer.diag_in = nn.Parameter(torch.randn(31))
     with torch.no_grad(), pytest.raises(ValueError, match="`diag_in` must have shape"):
@@ -225,7 +239,7 @@ def test_negated_parameters_and_other_shapes_are_seen():
 
 
 def close(a, b):
-    return a.shape == b.shape and float((a - b).norm()) <= 1e-5 * float(b.norm())
+    return a.shape == b.shape and bool((a - b).detach().norm() <= 1e-5 * b.detach().norm())
 
 
 def check(layer, x):
@@ -310,7 +324,8 @@ def test_the_matrix_is_never_stale(name):
     with torch.no_grad():
         before = layer(x)
         CHANGES[name](layer, x)
-    after = check(layer, x)
+        after = layer(x)
+    assert close(after, check(layer, x))
     assert not close(after, before)
 
 
@@ -329,7 +344,8 @@ def test_a_hook_on_the_filter_is_called_once_a_call(short):
     seen = []
     layer.filter.register_forward_hook(lambda *_: seen.append(1))
     layer(x)
-    assert short[-1] is True and seen == [1]
+    assert short[-1] is True
+    assert seen == [1]
 
 
 def test_dropout_and_functional_call():
@@ -347,11 +363,11 @@ def test_dropout_and_functional_call():
 
 def test_equal_calls_are_equal_bit_by_bit():
     layer, x = below_crossover()
-    fresh = copy.deepcopy(layer)
+    fresh, other = copy.deepcopy(layer), copy.deepcopy(layer)
+    other(x)
     with torch.no_grad():
-        layer(x[:1])
-        assert len({layer(x).numpy().tobytes() for _ in range(4)} | {fresh(x).numpy().tobytes()}) <= 2
-    assert torch.equal(layer(x), layer(x))
+        found = [*(layer(x) for _ in range(3)), fresh(x), fresh(x), other(x), layer.double().float()(x)]
+    assert all(torch.equal(y, found[0]) for y in found)
 
 
 def test_the_matrix_is_no_part_of_state_copies_or_pickles():
@@ -380,6 +396,7 @@ def test_conversions():
     layer.float().to("meta")
     assert layer(x.to("meta")).is_meta
     layer.to_empty(device="cpu")
+    layer.filter.reset_parameters()
     layer.reset_parameters()
     check(layer, x)
 
@@ -417,7 +434,15 @@ def test_subclasses_take_the_long_way(short):
     layer, x = Tripled(16, 16), torch.randn(2, 16)
     layer(x)
     layer(x)
-    assert short == [] and layer._prepared.state is None
+    assert short == []
+    assert layer._prepared.state is None
+    layer = scrambled(lw.WaveletLinear(16, 16))
+    layer(x)
+    layer(x)
+    before, short[:] = layer(x), []
+    layer.__class__ = Tripled
+    assert close(layer(x), 9 * (before - layer.bias) + layer.bias)
+    assert short == [False]
 
 
 def test_eight_threads_at_once():
@@ -429,9 +454,7 @@ def test_eight_threads_at_once():
     @torch.no_grad()
     def work():
         start.wait()
-        for _ in range(200):
-            if not close(layer(x), expected):
-                wrong.append(1)
+        wrong.extend(i for i in range(200) if not close(layer(x), expected))
 
     def train():
         start.wait()
@@ -444,5 +467,3 @@ def test_eight_threads_at_once():
     for thread in threads:
         thread.join()
     assert not wrong
-
-

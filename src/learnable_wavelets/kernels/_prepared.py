@@ -25,16 +25,6 @@ from ._sandwich import INDEX, Sandwich
 _CPU = torch.device("cpu")
 _BIAS = 4  # its place among x, B, G, S, bias and the filters
 
-# Functions, and the object that each returns as long as nothing would see an operator called.
-_QUIET = (
-    (torch._C._len_torch_dispatch_stack, 0),
-    (partial(torch._C._dispatch_tls_is_dispatch_key_included, torch._C.DispatchKey.PreDispatch), False),
-    (torch._C._are_functorch_transforms_active, False),
-    (torch._C._get_tracing_state, None),
-    (torch._C._is_any_autocast_enabled, False),
-    (partial(getattr, forward_ad, "_current_level"), -1),
-    (FORCED.get, None),
-)
 GLOBAL_HOOKS = (
     _module._global_forward_hooks,
     _module._global_forward_pre_hooks,
@@ -56,19 +46,19 @@ class PreparedCall:
     def __reduce__(self) -> Any:
         return PreparedCall, ()
 
-    def prepare(self, layer: Any, filter_type: type | None, record: Sandwich) -> None:
-        """Make the plan of a layer from the operands of a call, if it may be called so."""
+    def prepare(self, layer: Any, filter_type: type | None, record: Sandwich) -> bool:
+        """Make the plan of a layer from the operands of a call, if it may be called so; true if it is a new one."""
         if not AVAILABLE or not is_plain_eager(record.tensors()):
-            return
-        (kind, bank, mode, level), layout, scale = record[5:]
+            return False
+        (kind, _, mode, level), layout, scale = record[5:]
         dtype, device, taps = record.diag_out.dtype, record.diag_out.device, record.transform.taps
         key = (dtype, device, kind, mode, level, taps)
         if key == self.key:
-            return
+            return False
         self.key, self.state = key, None
         index = layer._permutation.tensors.get(_CPU)
         if dtype not in (torch.float32, torch.float64) or device != _CPU or index is None:
-            return
+            return False
         inputs, outputs, n, blocks, sum_blocks, wrap_outputs = layout
         number = HADAMARD if kind == "hadamard" else MODES[mode]
         plan = _cpu.plan(
@@ -76,6 +66,7 @@ class PreparedCall:
             index, type(layer), filter_type, mode, level,
         )  # fmt: skip
         self.state = (plan, (index, record.constants()))
+        return True
 
 
 class _Sandwich(torch.autograd.Function):
@@ -120,12 +111,24 @@ def _long_backward(
 def _bind() -> bool:
     """Give the C what it needs of torch; false before DLPack's C protocol (torch 2.10)."""
     exchange = getattr(Tensor, "__dlpack_c_exchange_api__", None)
+    if exchange is None:
+        return False
+    # Functions, and the object that each returns as long as nothing would see an operator called.
+    quiet = (
+        (torch._C._len_torch_dispatch_stack, 0),
+        (partial(torch._C._dispatch_tls_is_dispatch_key_included, torch._C.DispatchKey.PreDispatch), False),
+        (torch._C._are_functorch_transforms_active, False),
+        (torch._C._get_tracing_state, None),
+        (torch._C._is_any_autocast_enabled, False),
+        (partial(getattr, forward_ad, "_current_level"), -1),
+        (FORCED.get, None),
+    )
     named: Any = type("Sandwich", (_Sandwich,), {})  # `grad_fn` shows its name and Backward
     # `Function.apply` unwraps what `torch.func` has left behind; the C has seen that there is nothing of it
     attach = torch._C._FunctionBase.__dict__["apply"].__get__(None, named)
-    return exchange is not None and _cpu.bind(
+    return _cpu.bind(
         Tensor, torch.nn.Parameter, exchange, torch.empty_like, Tensor.is_neg, torch.get_num_threads,
-        torch.is_grad_enabled, torch.nn.functional.linear, attach, GLOBAL_HOOKS, _QUIET,
+        torch.is_grad_enabled, torch.nn.functional.linear, attach, GLOBAL_HOOKS, quiet,
     )  # fmt: skip
 
 

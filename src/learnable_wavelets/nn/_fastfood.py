@@ -10,6 +10,7 @@ from ..kernels._layout import wide_blocks
 from ..kernels._sandwich import HADAMARD, Transform
 from ._layer import LR_MULTIPLIER, Banks, SandwichLayer
 
+
 class Fastfood(SandwichLayer):
     r"""A drop-in for `nn.Linear` with O(n) parameters: $y = S H G P H B\, x + \text{bias}$.
 

@@ -21,6 +21,7 @@ from ..kernels._precision import compute_dtype
 from ..kernels._prepared import PreparedCall, run
 from ..kernels._sandwich import Sandwich, Transform
 from ..kernels._sharding import is_distributed, replicate_like
+from ._hooks import has_hooks
 from ._nested import apply_to_rows
 from ._permutation import shared_permutation
 
@@ -161,7 +162,9 @@ class SandwichLayer(nn.Module, ABC):
             input = input.to(diag_out.dtype)
         operands = self._operands(input, diag_in, diag_mid, diag_out, bias, self._transform(input))
         if not torch.compiler.is_compiling() and vars(type(self)).get("_PLAIN"):
-            self._prepared.prepare(self, self._PLAIN_FILTER, operands)
+            new = self._prepared.prepare(self, self._PLAIN_FILTER, operands)
+            if new and not torch.is_grad_enabled() and not any(map(has_hooks, self.children())):
+                return self.forward(input)  # the first call rounds as the others do
         y = kernels.sandwich(input, operands)
         return y if y.dtype == out_dtype else y.to(out_dtype)
 

@@ -280,6 +280,7 @@ static size_t lw_walk(const lw_job *job, size_t width, char *to, const char *wit
     size_t at = 0;
     for (int i = 0; i < 7; i++) {
         size_t size = (size_t)count[i] * width;
+        if (!size) continue;
         if (with && memcmp(from[i], with + at, size)) return 0;
         if (to) memcpy(to + at, from[i], size);
         at += size;
