@@ -44,6 +44,7 @@ SURFACE = {
 # each may import from those before it
 LAYERS = [
     "_checks",
+    "_configuration",
     "kernels",
     "functional",
     "filters",
@@ -57,7 +58,7 @@ LAYERS = [
     "experiments",
     "cli",
 ]
-CORE = LAYERS[:6]
+CORE = LAYERS[:7]
 RUNTIME = {"torch", "numpy", "pywt"}
 
 

@@ -46,14 +46,15 @@ def _run(words: Sequence[str]) -> int:
 
 
 def build_parser() -> "Parser":
-    """Build the command line: `reproduce NAME` for each experiment, `table` and `bench`."""
+    """Build the command line: `compare`, `reproduce NAME` for each experiment, `table` and `bench`."""
     from ._command_line import Parser
     from .benchmarks import bench
-    from .experiments import _command
+    from .experiments import _command, _compare
 
     parser = Parser(prog="learnable-wavelets", description="Experiments and benchmarks with learnable-wavelets.")
     parser.add_argument("--version", action="version", version=f"learnable-wavelets {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _compare.add_command(commands)
     _command.add_commands(commands)
     bench.add_command(commands)
     return parser

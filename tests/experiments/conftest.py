@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from learnable_wavelets.experiments.paper import mnist, shootout
+from learnable_wavelets.experiments.paper import mnist, shl, shootout
 from learnable_wavelets.experiments.tasks import Images, Mnist, as_maps, as_vectors, load_mnist
 
 CPU = torch.device("cpu")
@@ -44,7 +44,7 @@ def vectors(few: Mnist) -> Images:
 @pytest.fixture
 def small(few: Mnist, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give the commands little data."""
-    for module in (mnist, shootout):
+    for module in (mnist, shl, shootout):
         monkeypatch.setattr(module, "load_mnist", lambda _: few)
 
 

@@ -115,16 +115,19 @@ def test_all_runs_every_experiment_into_its_own_folder(
         assert options.layer == ("dense", "removed")
         assert options.seeds == (0, 1)
         assert options.protocol == experiment.protocols[0]
-    assert parse(*seen[4]).gates == ("reset", "state")  # of sequential MNIST
+    assert parse(*seen[5]).gates == ("reset", "state")  # of sequential MNIST
     assert command(monkeypatch, "reproduce", "all", "--layer", "circulant") == 2
     assert (
-        "`layer` must be one of dense, fastfood, wavelet, wavelet-paper, diagonal, removed, all"
+        "`layer` must be one of dense, fastfood, wavelet, wavelet-paper, frozen, diagonal, removed, all"
         in capsys.readouterr().err
     )
 
 
 BAD = [
-    (["--layer", "sparse"], "`layer` must be one of dense, fastfood, wavelet, wavelet-paper, diagonal, removed, all"),
+    (
+        ["--layer", "sparse"],
+        "`layer` must be one of dense, fastfood, wavelet, wavelet-paper, frozen, diagonal, removed, all",
+    ),
     (["--layer", ""], "`layer` must be one of"),
     (["--seeds", "0"], "`seeds` must be a count of at least 1"),
     (["--seeds", "1,x"], "got '1,x'"),
@@ -137,12 +140,12 @@ BAD = [
     (["--wavelet", "db99"], "db99"),
     (["--mode", "mirror"], "periodization"),
     (["--taps", "5"], "`taps`"),
-    (["--layer", "fastfood", "--taps", "6"], "--taps is for the layer wavelet, got --layer fastfood"),
+    (["--layer", "fastfood", "--taps", "6"], "--taps is for the layers wavelet, frozen, got --layer fastfood"),
     (["--constraint", "biorthogonal", "--taps", "8"], "`taps` must not be given with constraint biorthogonal"),
     (["--level", "-1"], "level"),
     (["--constraint", "hard"], "`constraint` must be one of soft, orthogonal, biorthogonal; got 'hard'"),
     (["--constraint", "orthogonal", "--wavelet", "bior2.2"], "orthonormal"),
-    (["--layer", "dense", "--mode", "zero"], "--mode is for the layer wavelet, got --layer dense"),
+    (["--layer", "dense", "--mode", "zero"], "--mode is for the layers wavelet, frozen, got --layer dense"),
     (["--published-slicing"], "--published-slicing is for the layer wavelet-paper, got --layer wavelet"),
     (["--validation", "999999"], "`validation` must be between 0 and"),
     (["--epochs", "0"], "--epochs"),
@@ -151,7 +154,7 @@ BAD = [
     (["--epochs", "x"], "--epochs: invalid int value: 'x'"),
     (["--resume", "--overwrite"], "--resume goes on with a run, --overwrite starts it again"),
     (["--gates", "reset"], "--gates"),
-    (["--layer", "dense", "--level", "0"], "--level is for the layer wavelet, got --layer dense"),
+    (["--layer", "dense", "--level", "0"], "--level is for the layers wavelet, frozen, got --layer dense"),
     (["--seeds", "9999999999"], "`seeds` must be at most 1,000,000, got 9999999999"),
     (
         ["--seeds", "99999999999999999999,"],
@@ -203,7 +206,7 @@ def test_help_names_layers_and_presets(monkeypatch: pytest.MonkeyPatch, capsys: 
     monkeypatch.setenv("COLUMNS", "200")
     assert command(monkeypatch, "reproduce", "mnist", "--help") == 0
     out = capsys.readouterr().out
-    assert "Of dense, fastfood, wavelet, wavelet-paper, diagonal, removed, or all" in out
+    assert "Of dense, fastfood, wavelet, wavelet-paper, frozen, diagonal, removed, or all" in out
     assert "quick: 3000 steps; paper: 20 epochs" in out
     assert "Train the paper's LeNet-5 on MNIST" in out
 

@@ -275,7 +275,10 @@ def test_blocks_are_for_layers_that_can_be_stacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command(monkeypatch, "reproduce", "shootout", "--layer", "dense", "--blocks", 2, "--out", tmp_path) == 2
-    assert "--blocks is for the layers fastfood, wavelet, circulant, got --layer dense" in capsys.readouterr().err
+    assert (
+        "--blocks is for the layers fastfood, wavelet, circulant, low-rank, stack, got --layer dense"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.slow

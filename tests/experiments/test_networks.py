@@ -1,4 +1,4 @@
-"""The networks of the six experiments: parameter counts of the paper, shapes, controls, a few steps of each."""
+"""The networks of the experiments: parameter counts of the paper, shapes, controls, a few steps of each."""
 
 import math
 from dataclasses import replace
@@ -19,6 +19,7 @@ from learnable_wavelets.experiments.tasks import (
     Memory,
     Text,
     as_maps,
+    as_pixels,
     as_short_sequences,
     as_vectors,
 )
@@ -27,7 +28,7 @@ from .conftest import CPU
 
 TEXT = Text("abcab" * 60, "cab" * 30, "bca" * 40, "toy", "a toy")
 NO_TASK: Task = None  # type: ignore[assignment]  # most networks do not use it
-MNIST, SHOOTOUT, ADDING, MEMORY, SEQUENTIAL_MNIST, CHAR_LM = EXPERIMENTS
+MNIST, SHOOTOUT, SHL, ADDING, MEMORY, SEQUENTIAL_MNIST, CHAR_LM, TRANSFORMER = EXPERIMENTS
 
 
 def network(experiment: Experiment, layer: str, gates: tuple[str, ...] = GATES, task: Task = NO_TASK) -> nn.Module:
@@ -56,6 +57,12 @@ COUNTS = [
     (SEQUENTIAL_MNIST, "wavelet-paper", ("reset",), 7_971),
     (SEQUENTIAL_MNIST, "wavelet-paper", ("reset", "state"), 4_912),
     (SEQUENTIAL_MNIST, "wavelet-paper", GATES, 1_853),
+    (SHL, "dense", GATES, 623_290),  # the published network
+    (SHL, "removed", GATES, 7_850),
+    (SHL, "fixed", GATES, 784 + 7_850),
+    (SHL, "butterfly", GATES, 8 * 1023 + 784 + 7_850),
+    (ADDING, "frozen", GATES, 9_729),  # as Fastfood
+    (ADDING, "fixed", GATES, 5_121),
     (SHOOTOUT, "removed", GATES, 10_250),
     (SHOOTOUT, "dense", GATES, 1_059_850),
     (SHOOTOUT, "low-rank", GATES, 15_370),
@@ -106,6 +113,8 @@ def tasks(few) -> dict[str, Task]:
     return {
         "mnist": Images(few, as_maps, 50, 50, CPU),
         "shootout": Images(few, as_vectors, 50, 50, CPU),
+        "shl": Images(few, as_pixels, 50, 50, CPU),
+        "transformer": Characters(TEXT, 4, 20, 0, CPU),
         "adding": Adding(12, 20, 30, CPU),
         "memory": Memory(7, 20, 30, CPU),
         "sequential-mnist": Images(few._replace(name="x"), as_short_sequences, 100, 50, CPU),
@@ -132,7 +141,7 @@ def test_a_few_steps_of_every_layer(experiment: Experiment, protocol: str, few) 
         assert record is not None
         assert math.isfinite(record["train_loss"])
         assert set(trainer.test()[0]) == set(task.metrics)
-        gradients = {name: p.grad for name, p in model.named_parameters()}
+        gradients = {name: p.grad for name, p in model.named_parameters() if p.requires_grad}
         assert all(g is not None and g.any() for g in gradients.values()), (case.layer, case.settings())
 
 

@@ -64,3 +64,59 @@ def test_new_runs_are_taken_in(tool: ModuleType, tmp_path: Path, monkeypatch: py
         tool.add(tmp_path / "results")
     measured = "| dense | ours | 1,234 | 1.50e-03 ± 7.07e-04 | 0.5000 ± 0.0000 | 5.00e-04 ± 0.00e+00 | 2 | 2 | 3 |"
     assert rows.format(measured) in tool.page()
+
+
+CONDITIONS = {
+    "title": "T",
+    "metrics": ["error"],
+    "layers": ["dense", "wavelet", "removed"],
+    "protocols": ["equal"],
+    "tables": [
+        {"title": "A", "data": "d", "with": ["dropout 0.3"], "without": [], "hidden": ["dropout 0.3"]},
+        {
+            "title": "B",
+            "data": "d",
+            "with": [],
+            "without": ["dropout 0.3"],
+            "hidden": [],
+            "rows": [{"model": "theirs", "error": 9}],
+        },
+        {"title": "C", "data": "none", "with": [], "without": [], "hidden": []},
+    ],
+    "note": "N.",
+}
+
+
+def test_conditions_have_tables_of_their_own_with_comparisons(tool: ModuleType, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(tool, "RESULTS", tmp_path)
+    found = []
+    for layer, errors in (("dense", (4.0, 5.0, 6.0)), ("wavelet", (2.0, 3.1, 3.9)), ("removed", (8.0, 9.0, 10.0))):
+        same = {"layer": layer, "experiment": "shl", "protocol": "equal", "data": "d"}
+        settings = "4 taps, dropout 0.3" if layer == "wavelet" else "dropout 0.3"
+        found += [run(error, seed, settings=settings, **same) for seed, error in enumerate(errors)]
+    found.append(run(1.0, 0, experiment="shl", protocol="equal", data="d"))
+    # one seed does not keep a row with three from being the best
+    found.append(run(2.5, 0, "wavelet", experiment="shl", protocol="equal", data="d", settings="8 taps, dropout 0.3"))
+    (tmp_path / "shl.json").write_text(json.dumps(found))
+    text = tool.section("shl", CONDITIONS)
+    assert "| layer | protocol | parameters | error % | minus dense | kept % | at chosen epoch |" in text
+    assert "| dense | equal | 1,234 | 5.00 ± 1.00 |  |  |  | 2 | 3 | 3 |" in text
+    assert "| wavelet (4 taps) | equal | 1,234 | **3.00 ± 0.95** | -2.00 ± 0.10 | 150 |  | 2 | 3 | 3 |" in text
+    assert "| removed | equal | 1,234 | 9.00 ± 1.00 | +4.00 ± 0.00 |  |  | 2 | 3 | 3 |" in text
+    assert (
+        text.index("### A")
+        < text.index("| wavelet")
+        < text.index("### B")
+        < text.index("| theirs | published |  | 9.00 |")
+    )
+    assert "| dense | equal | 1,234 | 1.00 |  |  |  | 2 | 1 | 3 |" in text
+    assert "### C" not in text
+    assert text.endswith("\nN.\n")
+
+
+def test_nothing_is_bold_without_three_seeds(tool: ModuleType, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(tool, "RESULTS", tmp_path)
+    same = {"experiment": "shl", "protocol": "equal", "data": "d", "settings": "dropout 0.3"}
+    found = [run(5.0, seed, **same) for seed in range(3)] + [run(1.0, seed, "wavelet", **same) for seed in range(2)]
+    (tmp_path / "shl.json").write_text(json.dumps(found))
+    assert "**" not in tool.section("shl", CONDITIONS)

@@ -49,6 +49,36 @@ def test_summary_over_seeds() -> None:
     assert rows[1]["last"]["error"]["std"] is None
 
 
+def test_paired_differences() -> None:
+    """Seed by seed: what all runs of a seed have in common does not count."""
+    hard = {0: 10.0, 1: 20.0, 2: 60.0}
+    dense = [run(error, seed) for seed, error in hard.items()]
+    better = [run(error - 2 - seed / 10, seed, "wavelet") for seed, error in hard.items()]
+    difference = report.paired(better, dense, "error")
+    assert difference is not None
+    assert difference["seeds"] == 3
+    assert difference["mean"] == pytest.approx(-2.1)
+    assert difference["std"] == pytest.approx(0.1)
+    assert report.paired(better[1:], dense[:2], "error") == {"seeds": 1, "mean": pytest.approx(-2.1), "std": None}
+    assert report.paired(better[2:], dense[:2], "error") is None
+    broken = report.paired([run(None, 0)], dense, "error")
+    assert broken is not None
+    assert broken["mean"] is None
+
+
+def test_ahead_takes_three_seeds_and_more_than_the_spread() -> None:
+    dense = [run(10.0, seed) for seed in range(3)]
+    better = [run(8.0 + seed / 10, seed) for seed in range(3)]
+    assert report.ahead(better, dense, "error")
+    assert not report.ahead(dense, better, "error")
+    assert not report.ahead(better[:2], dense, "error")
+    assert not report.ahead([run(9.0, 0), run(9.9, 1), run(9.95, 2)], dense, "error")
+    for group, value in ((dense, 0.5), (better, 0.6)):
+        for one in group:
+            one["last"] = {"accuracy": value}
+    assert report.ahead(better, dense, "accuracy")
+
+
 def test_a_pause_is_no_part_of_the_seconds() -> None:
     ends = [1.0, 2.0, 603.0, 604.5]
     paused = run(1.0, 0, epochs=4, seconds=604.5) | {"history": [{"seconds": end} for end in ends]}

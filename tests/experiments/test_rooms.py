@@ -16,6 +16,7 @@ BELOW = {
     "models": {"spec", "engine"},
     "report": {"spec", "engine"},
     "paper": {"spec", "engine", "tasks", "models", "report"},
+    "_compare": {"spec", "engine", "report", "paper"},
     "_command": {"spec", "engine", "tasks", "models", "report", "paper"},
 }
 SHARED = {"_checks", "_command_line", "_output"}  # of the package, beside the public surface

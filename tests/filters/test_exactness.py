@@ -145,7 +145,10 @@ def test_the_sign_of_the_high_pass_is_configuration():
     flipped = OrthogonalWaveletFilter(bank._replace(dec_hi=-bank.dec_hi, rec_hi=-bank.rec_hi), dtype=torch.float64)
     plain = OrthogonalWaveletFilter("haar", taps=6, dtype=torch.float64)
     assert (flipped.sign, type(flipped.sign)) == (-1.0, float)
-    plain.load_state_dict(flipped.state_dict())
+    state = flipped.state_dict()
+    with pytest.raises(RuntimeError, match=r"`sign` is 1\.0, but the state was saved with -1\.0"):
+        plain.load_state_dict(state)
+    plain.load_state_dict(dict(state))  # without metadata torch's own rules apply
     assert plain.sign == 1.0
     assert_same(plain.filter_bank.dec_lo, bank.dec_lo)
     assert_same(plain.filter_bank.dec_hi, bank.dec_hi)

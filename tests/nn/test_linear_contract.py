@@ -182,6 +182,12 @@ def test_meta_then_empty_then_reset_is_a_fresh_layer(make):
     assert all(torch.equal(v, layer.state_dict()[k]) for k, v in fresh.state_dict().items())
 
 
+@pytest.mark.parametrize("kind", [WaveletLinear, Fastfood])
+def test_a_layer_on_meta_takes_no_memory(kind):
+    layer = kind(2**40, 2**40, device="meta")  # the index of P alone would take 8 TiB
+    assert layer.diag_mid.shape == (1, 2**40)
+
+
 @pytest.mark.parametrize("default", ["meta", "cpu"])
 def test_an_explicit_device_beats_the_default(make, default):
     device = "cpu" if default == "meta" else "meta"

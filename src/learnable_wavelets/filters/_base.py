@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import _disable_current_modes
 
+from .._configuration import ConfiguredModule
 from ..functional._bank import FilterBank, WaveletLike, in_double, rounding
 
 _PLAIN = (nn.Parameter, Tensor)
@@ -39,7 +40,7 @@ def real_tensors() -> contextlib.AbstractContextManager[object]:
     return contextlib.nullcontext() if torch.compiler.is_compiling() else _disable_current_modes()
 
 
-class WaveletFilter(nn.Module, ABC):
+class WaveletFilter(ConfiguredModule, ABC):
     """A module whose output is a two-channel filter bank; it knows how far the bank is from a wavelet.
 
     Subclasses parametrise the bank: four free filters with a soft loss, or angles or lifting steps that keep it exact.

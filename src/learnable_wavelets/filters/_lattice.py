@@ -38,8 +38,8 @@ class OrthogonalWaveletFilter(WaveletFilter):
     Attributes:
         angles: the rotation angles in radians, a parameter of shape `(taps / 2,)`. Their sum is $\pi/4$ (modulo
             $2\pi$) exactly when the low-pass filter passes a constant unchanged; training may leave that.
-        sign: 1 or -1, the sign of the high-pass filter: a number, and so not in the state. Load a state into a filter
-            that was made from a bank with the same sign.
+        sign: 1 or -1, the sign of the high-pass filter: a number, and so not in the keys of the state. A state that was
+            saved with the other sign is refused.
 
     Raises:
         ValueError: the wavelet is not orthonormal, is unknown, or `taps` is odd or smaller than its length.
@@ -62,6 +62,8 @@ class OrthogonalWaveletFilter(WaveletFilter):
         perfect-reconstruction QMF banks*, IEEE Trans. ASSP 36(1), 1988,
         [doi 10.1109/29.1491](https://doi.org/10.1109/29.1491).
     """
+
+    _CONFIGURATION = ("sign",)
 
     def __init__(
         self,

@@ -85,12 +85,17 @@ def _measure_gains(
 def _is_orthonormal(start: tuple[tuple[float, ...], ...]) -> bool:
     """Return whether the even shifts of both filters are orthonormal and the synthesis is the transpose."""
     low, high, rec_low, rec_high = (np.array(f) for f in start)
-    unit = np.zeros(len(low) - 1)
-    unit[len(low) // 2 - 1] = 1  # lag 0 among the even lags
+    length = 2 * len(low)
+    low_spectrum, high_spectrum = np.fft.rfft(low, length), np.fft.rfft(high, length)
 
-    def correlation(a: Any, b: Any) -> Any:
-        return np.correlate(a, b, "full")[1::2]
+    def even_lags(spectrum: Any) -> Any:
+        return np.fft.irfft(spectrum, length)[::2]  # lag 0 first
 
-    defects = (correlation(low, low) - unit, correlation(high, high) - unit, correlation(low, high))
+    unit = np.eye(1, len(low))[0]
+    defects = (
+        even_lags(abs(low_spectrum) ** 2) - unit,
+        even_lags(abs(high_spectrum) ** 2) - unit,
+        even_lags(low_spectrum * high_spectrum.conj()),
+    )
     defect = max(np.abs(values).max() for values in defects)
     return bool(max(defect, np.abs(rec_low - low[::-1]).max(), np.abs(rec_high - high[::-1]).max()) < _ORTHONORMAL)

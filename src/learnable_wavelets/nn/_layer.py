@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout
 
 from .._checks import check_choice, check_input, check_multiplier, check_seed
+from .._configuration import ConfiguredModule
 from ..filters._base import copy_into
 from ..functional._bank import FilterBank
 from ..kernels import _dispatch as kernels
@@ -32,7 +33,7 @@ Banks = dict[nn.Module, FilterBank]  # read already, by the module that holds th
 Diagonals = tuple[Tensor, Tensor, Tensor]
 
 
-class SandwichLayer(nn.Module, ABC):
+class SandwichLayer(ConfiguredModule, ABC):
     r"""Base of `WaveletLinear` and `Fastfood`: $y = S\, W^{-1}\, G\, P\, W\, B\, x + \text{bias}$.
 
     Subclasses choose the layout of the square blocks and the pair of transforms. The diagonals are stored divided by
@@ -54,7 +55,7 @@ class SandwichLayer(nn.Module, ABC):
     diag_out: Tensor
     bias: Tensor | None
 
-    _CONFIGURATION: tuple[str, ...] = ("seed", "lr_multiplier")  # checked when a state is loaded
+    _CONFIGURATION: tuple[str, ...] = ("seed", "lr_multiplier")
     _PLAIN_FILTER: type | None = None  # its parameters are the filters
 
     def __init__(
@@ -214,25 +215,6 @@ class SandwichLayer(nn.Module, ABC):
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         self._permutation.prepare(self.diag_mid.device)
         return self
-
-    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
-        super()._save_to_state_dict(destination, prefix, keep_vars)
-        metadata = getattr(destination, "_metadata", None)
-        if metadata is not None:
-            metadata.setdefault(prefix[:-1], {}).update(self._configuration())
-
-    def _load_from_state_dict(self, state_dict: Any, prefix: str, metadata: Any, *args: Any) -> None:
-        different = {name: own for name, own in self._configuration().items() if metadata.get(name, own) != own}
-        where, errors = f" of {prefix[:-1]}" if prefix else "", args[-1]
-        for name, own in different.items():
-            errors.append(f"`{name}`{where} is {own!r}, but the state was saved with {metadata[name]!r}.")
-        if different:
-            return
-        super()._load_from_state_dict(state_dict, prefix, metadata, *args)
-
-    def _configuration(self) -> dict[str, Any]:
-        """Return the arguments that decide the function of a state, but are not in its keys."""
-        return {name: getattr(self, name) for name in self._CONFIGURATION}
 
     def extra_repr(self) -> str:
         text = f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"

@@ -8,6 +8,7 @@ With the generator splitmix64, `mix` its output function and g its increment: `a
 from __future__ import annotations
 
 import weakref
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -43,22 +44,25 @@ def permutation_rows(seed: int | None, blocks: int, n: int) -> NDArray[np.int64]
 class Permutation:
     """P of all layers that agree in seed and sizes; made by `shared_permutation`.
 
-    Neither parameter nor buffer. The numpy array is the master: tensors are made from it outside of inference mode and
-    only where nothing traces, one for each device.
+    Neither parameter nor buffer. The numpy array is the master, made at its first use: a layer on meta takes no memory.
+    Tensors are made from it outside of inference mode and only where nothing traces, one for each device.
     """
 
     def __init__(self, *key: Any) -> None:
         self.key = key
-        self.array = permutation_rows(*key)
         self.tensors: dict[torch.device, Tensor] = {}
-        self.prepare(_CPU)
+
+    @cached_property
+    def array(self) -> NDArray[np.int64]:
+        return permutation_rows(*self.key)
 
     def prepare(self, device: torch.device) -> None:
-        """Make the tensor for `device` ahead of a first call that may be compiled or captured."""
+        """Make the tensors for the CPU and `device` ahead of a first call that may be compiled or captured."""
         plain = not torch._C._len_torch_dispatch_stack() and not torch._C._are_functorch_transforms_active()
         if device not in self.tensors and device.type != "meta" and plain and not torch.compiler.is_dynamo_compiling():
             with torch.inference_mode(False):
-                self.tensors[device] = torch.from_numpy(self.array).to(device)
+                for each in (_CPU, device):
+                    self.tensors.setdefault(each, torch.from_numpy(self.array).to(each))
 
     def on(self, device: torch.device) -> Tensor:
         """Return the index tensor on `device`; read it, never write it."""

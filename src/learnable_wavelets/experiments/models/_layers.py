@@ -1,5 +1,6 @@
 """Layers by name, in place of a dense matrix: the compressed ones, the alternatives, the controls."""
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -10,9 +11,11 @@ from torch import nn
 import learnable_wavelets as lw
 
 from ..engine import count
-from ..spec import STACKED, Options
+from ..spec import REPEATED, WAVELET_LAYERS, Options
 from ._alternatives import Circulant, Diagonal, LowRank, Sum
 from ._published import PublishedSlicing
+from ._structured import Butterfly, Monarch, TensorTrain, ToeplitzLike, near_root
+from ._transformer import Tiled
 
 FILTERS: dict[str, tuple[Callable[..., lw.WaveletFilter], str]] = {
     "soft": (lw.LearnableWaveletFilter, "db2"),
@@ -20,6 +23,8 @@ FILTERS: dict[str, tuple[Callable[..., lw.WaveletFilter], str]] = {
     "biorthogonal": (lw.BiorthogonalWaveletFilter, "bior2.2"),
 }
 """The filter of each constraint, and its default start."""
+STACK_RANK = 8
+SQUARE = ("circulant", "toeplitz-like", "butterfly", "diagonal", "removed")
 COMBINATIONS: dict[str, type[nn.Module]] = {"product": nn.Sequential, "sum": Sum}
 
 
@@ -48,11 +53,33 @@ def _sandwich(name: str, n_in: int, n_out: int, bias: bool, options: Options) ->
     return (PublishedSlicing if options.published_slicing else lw.WaveletLinear)(n_in, n_out, bias, **keywords)
 
 
+def _frozen(n_in: int, n_out: int, bias: bool, options: Options, *, diagonals: bool) -> nn.Module:
+    """Build the layer `wavelet` and freeze its filters, and its diagonals too where `diagonals` is true."""
+    layer = _sandwich("wavelet", n_in, n_out, bias, options)
+    for name, parameter in layer.named_parameters():
+        parameter.requires_grad_(not (name.startswith("filter.") or (diagonals and name.startswith("diag_"))))
+    return layer
+
+
+def _stack(n_in: int, n_out: int, bias: bool, options: Options) -> nn.Module:
+    """Build a product of wavelet layers with a low-rank residual."""
+    bank = make_filter(options).filter_bank
+    keywords: dict[str, Any] = {"wavelet": bank, "mode": options.mode, "level": options.level}
+    depth, rank = options.blocks[0], options.rank or STACK_RANK
+    return lw.nn.Stack(n_in, n_out, bias, depth=depth, rank=rank, lr_multiplier=options.lr_multiplier, **keywords)
+
+
 def _rank(n_in: int, n_out: int, options: Options) -> int:
-    """Find the smallest rank with at least as many parameters as `options.blocks` wavelet layers."""
+    """Find the smallest rank with at least as many parameters as `options.blocks` wavelet layers, if none is given."""
+    if options.rank is not None:
+        return options.rank
     with torch.device("meta"):
         budget = count(make_layer("wavelet", n_in, n_out, False, options))
     return max(1, -(-budget // (n_in + n_out)))
+
+
+def _groups(n_in: int, n_out: int, options: Options) -> int:
+    return options.groups or near_root(math.gcd(n_in, n_out))
 
 
 def _square(name: str, n_in: int, n_out: int) -> int:
@@ -73,6 +100,15 @@ LAYERS: dict[str, Callable[[int, int, bool, Options], nn.Module]] = {
     "wavelet-paper": partial(_sandwich, "wavelet-paper"),
     "low-rank": lambda n_in, n_out, bias, options: LowRank(n_in, n_out, _rank(n_in, n_out, options), bias),
     "circulant": lambda n_in, n_out, bias, _: Circulant(_square("circulant", n_in, n_out), bias),
+    "toeplitz-like": lambda n_in, n_out, bias, options: ToeplitzLike(
+        _square("toeplitz-like", n_in, n_out), _rank(n_in, n_out, options), bias
+    ),
+    "butterfly": lambda n_in, n_out, bias, _: Butterfly(_square("butterfly", n_in, n_out), bias),
+    "monarch": lambda n_in, n_out, bias, options: Monarch(n_in, n_out, _groups(n_in, n_out, options), bias),
+    "btt": lambda n_in, n_out, bias, options: TensorTrain(n_in, n_out, options.rank or 1, bias),
+    "stack": _stack,
+    "frozen": partial(_frozen, diagonals=False),
+    "fixed": partial(_frozen, diagonals=True),
     "diagonal": lambda n_in, n_out, bias, _: Diagonal(_square("diagonal", n_in, n_out), bias),
     "removed": _removed,
 }
@@ -80,10 +116,21 @@ LAYERS: dict[str, Callable[[int, int, bool, Options], nn.Module]] = {
 
 def make_layer(name: str, n_in: int, n_out: int, bias: bool, options: Options) -> nn.Module:
     """Build the layer `name`, a key of `LAYERS`, or the product or sum of several with a single bias."""
-    blocks = options.blocks[0] if name in STACKED else 1
+    blocks = options.blocks[0] if name in REPEATED else 1
     product, last = options.combine == "product", blocks - 1
     layers = [LAYERS[name](n_out if product and i else n_in, n_out, bias and i == last, options) for i in range(blocks)]
     return layers[0] if blocks == 1 else COMBINATIONS[options.combine](*layers)
+
+
+def make_tiled(name: str, options: Options) -> Callable[[int, int], nn.Module]:
+    """Return a function that builds the layer `name` with a bias; square kinds are tiled where the sizes differ."""
+
+    def build(n_in: int, n_out: int) -> nn.Module:
+        if name in SQUARE and n_in != n_out:
+            return Tiled(n_in, n_out, lambda n: make_layer(name, n, n, True, options))
+        return make_layer(name, n_in, n_out, True, options)
+
+    return build
 
 
 def describe(name: str, n: int, options: Options) -> tuple[str, ...]:
@@ -93,19 +140,23 @@ def describe(name: str, n: int, options: Options) -> tuple[str, ...]:
         ValueError: there is no layer with these options.
     """
     parts: list[str] = []
-    if name in ("wavelet", "wavelet-paper"):
+    if name in (*WAVELET_LAYERS, "wavelet-paper"):
         with torch.device("meta"):
-            layer = _sandwich(name, n, n, False, options)
+            layer = _sandwich("wavelet-paper" if name == "wavelet-paper" else "wavelet", n, n, False, options)
         wavelet, taps = options.wavelet or FILTERS[options.constraint][1], options.taps
         if name == "wavelet-paper":
             wavelet, taps, _ = options.paper
         parts += [f"{wavelet} in {taps} taps" if taps else wavelet, str(layer.mode), f"level {layer.level}"]
-        parts += [options.constraint] if name == "wavelet" and options.constraint != "soft" else []
+        parts += [options.constraint] if name in WAVELET_LAYERS and options.constraint != "soft" else []
         parts += ["published slicing"] if name == "wavelet-paper" and options.published_slicing else []
-    if name in ("wavelet", "wavelet-paper", "fastfood") and options.lr_multiplier != 1:
+    if name in (*WAVELET_LAYERS, "wavelet-paper", "fastfood") and options.lr_multiplier != 1:
         parts.append(f"rate multiplier {options.lr_multiplier:g}")
-    if name == "low-rank":
+    if name in ("low-rank", "toeplitz-like"):
         parts.append(f"rank {_rank(n, n, options)}")
-    if options.blocks[0] > 1 and name in STACKED:
-        parts.append(f"{options.combine} of {options.blocks[0]}")
+    if name in ("btt", "stack"):
+        parts.append(f"rank {options.rank or (STACK_RANK if name == 'stack' else 1)}")
+    if name == "monarch":
+        parts.append(f"{_groups(n, n, options)} groups")
+    if options.blocks[0] > 1 and name in (*REPEATED, "stack"):
+        parts.append(f"{options.combine if name in REPEATED else 'product'} of {options.blocks[0]}")
     return tuple(parts)

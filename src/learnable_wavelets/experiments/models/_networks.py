@@ -45,11 +45,12 @@ class LeNet5(nn.Module):
 
 
 class Perceptron(nn.Module):
-    """Hidden layers of one width, each with a ReLU, and a classifier."""
+    """Hidden layers of one width, each with a ReLU and dropout, and a classifier."""
 
-    def __init__(self, layers: list[nn.Module], width: int, outputs: int) -> None:
+    def __init__(self, layers: list[nn.Module], width: int, outputs: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.hidden = nn.ModuleList(layers)
+        self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(width, outputs)
 
     @property
@@ -58,7 +59,7 @@ class Perceptron(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         for layer in self.hidden:
-            x = torch.relu(layer(x))
+            x = self.dropout(torch.relu(layer(x)))
         scores: torch.Tensor = self.classifier(x)
         return scores
 

@@ -7,7 +7,9 @@ from torch import nn
 from ..models import Materialised, PublishedSlicing, Zero, describe, make_layer
 from ..spec import GATES, Options, Task
 
-LAYERS = ("dense", "fastfood", "wavelet", "wavelet-paper", "low-rank", "circulant", "diagonal", "removed")
+LAYERS = (
+    "dense", "fastfood", "wavelet", "wavelet-paper", "frozen", "fixed", "low-rank", "circulant", "diagonal", "removed",
+)  # fmt: skip
 Factory = Callable[[int], nn.Module]
 
 

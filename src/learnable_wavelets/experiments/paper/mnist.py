@@ -48,7 +48,7 @@ def recipe(layer: str, options: Options, task: Task) -> Recipe:
 EXPERIMENT = Experiment(
     name="mnist",
     help="Train the paper's LeNet-5 on MNIST; report the test error after the last epoch.",
-    layers=("dense", "fastfood", "wavelet", "wavelet-paper", "diagonal", "removed"),
+    layers=("dense", "fastfood", "wavelet", "wavelet-paper", "frozen", "diagonal", "removed"),
     load=load,
     build=build,
     recipe=recipe,

@@ -11,7 +11,7 @@ WIDTH, BATCH = 1024, 128
 EPOCHS = 20
 QUICK_STEPS = 300
 HELD_OUT = 12
-RATES = dict.fromkeys(LAYERS, 3e-3) | {"dense": 1e-3, "low-rank": 1e-3}
+RATES = dict.fromkeys(LAYERS, 3e-3) | {"dense": 1e-3, "low-rank": 1e-3, "monarch": 1e-3, "btt": 1e-3}
 
 
 def load(options: Options, device: torch.device) -> Task:
@@ -48,7 +48,7 @@ EXPERIMENT = Experiment(
     settings=settings,
     paper=PaperWavelet("haar", 6, 6),
     default_layers=("dense", "fastfood", "wavelet", "low-rank", "circulant", "diagonal", "removed"),
-    options=("data", "validation", "depth", "blocks", "combine", "tune"),
+    options=("data", "validation", "depth", "blocks", "combine", "groups", "rank", "tune"),
     quick=f"{QUICK_STEPS} steps",
     full=f"{EPOCHS} epochs",
     protocols=("equal",),

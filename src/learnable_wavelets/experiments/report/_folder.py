@@ -50,14 +50,18 @@ def draw_filters(folder: Path, run: Record) -> None:
     if path.exists() and (not record.exists() or path.stat().st_mtime_ns >= record.stat().st_mtime_ns):
         return
     pyplot()  # chooses the backend
-    first = next(iter(filters.values()))
-    banks = {
+    banks = filter_banks(next(iter(filters.values())))
+    save_figure(path, lw.plotting.plot_comparison(banks)[0, 0].figure)
+
+
+def filter_banks(recorded: Record) -> dict[str, lw.FilterBank]:
+    """Read the banks of one filter from a record, by title; a value that was not finite is NaN."""
+    return {
         title: lw.FilterBank(
             **{name: torch.tensor([nan if t is None else t for t in taps]) for name, taps in bank.items()}
         )
-        for title, bank in first.items()
+        for title, bank in recorded.items()
     }
-    save_figure(path, lw.plotting.plot_comparison(banks)[0, 0].figure)
 
 
 def learning_curves(path: Path, runs: Sequence[Record]) -> None:

@@ -23,6 +23,7 @@ METRICS = {
     "accuracy": Metric("accuracy", ".4f"),
     "bpc": Metric("bits per character", ".3f"),
 }
+SEEDS_TO_COMPARE = 3
 NOTE = (
     "Test figures after the last epoch, mean ± sample standard deviation over the seeds; beside them the first of them "
     "at the epoch that the validation split chose, where there is one. Seconds: the median epoch's, times the epochs."
@@ -65,6 +66,28 @@ def _spread(values: list[float | None]) -> Record:
     if not numbers or len(numbers) < len(values):
         return {"mean": None, "std": None}
     return {"mean": statistics.fmean(numbers), "std": statistics.stdev(numbers) if len(numbers) > 1 else None}
+
+
+def paired(runs: Iterable[Record], others: Iterable[Record], metric: str) -> Record | None:
+    """Compute mean and spread of `runs` minus `others` in a test metric, seed by seed; `None` without a common seed."""
+    one, other = ({run["seed"]: run["last"].get(metric) for run in group} for group in (runs, others))
+    pairs = [(one[seed], other[seed]) for seed in sorted(one.keys() & other.keys())]
+    if not pairs:
+        return None
+    return {"seeds": len(pairs), **_spread([None if a is None or b is None else a - b for a, b in pairs])}
+
+
+def ahead(runs: Iterable[Record], others: Iterable[Record], metric: str) -> bool:
+    """Return True where `runs` are better by more than the spread of the paired differences, over three seeds or more.
+
+    Better is more for an accuracy, less for the other metrics.
+    """
+    difference = paired(runs, others, metric)
+    if difference is None or difference["seeds"] < SEEDS_TO_COMPARE or difference["mean"] is None:
+        return False
+    gain: float = difference["mean"] if metric == "accuracy" else -difference["mean"]
+    spread: float = difference["std"]
+    return gain > spread
 
 
 def show(spread: Record, format: str) -> str:

@@ -9,10 +9,22 @@ from torch import nn
 
 from ..._checks import check_choice
 from ..._command_line import parse_names, parse_options
-from ._options import COMMON, WAVELET_OPTIONS, Options, PaperWavelet
+from ._options import COMMON, WAVELET_LAYERS, WAVELET_OPTIONS, Options, PaperWavelet
 from ._task import Recipe, Task
 
-STACKED = ("fastfood", "wavelet", "circulant")
+REPEATED = ("fastfood", "wavelet", "circulant")
+STACKED = (*REPEATED, "low-rank", "stack")
+"""The layers with a number of blocks; those in `REPEATED` are products or sums of layers."""
+
+
+OWNERS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(WAVELET_OPTIONS, WAVELET_LAYERS),
+    "published_slicing": ("wavelet-paper",),
+    "blocks": STACKED,
+    "groups": ("monarch",),
+    "rank": ("low-rank", "toeplitz-like", "btt", "stack"),
+}
+"""The layers for which an option is; without one of them it is an error."""
 
 
 @dataclass(frozen=True)
@@ -105,12 +117,11 @@ class Case:
 
 def cases(experiment: Experiment, options: Options, task: Task) -> list[Case]:
     """List every layer at every depth and, where it can be stacked or has a budget to match, number of blocks."""
-    stacked = (*STACKED, "low-rank")
     return [
         Case(experiment, layer, replace(options, depth=(depth,), blocks=(blocks,)), task)
         for depth in options.depth
         for layer in options.layer
-        for blocks in (options.blocks if layer in stacked else (1,))
+        for blocks in (options.blocks if layer in STACKED else (1,))
     ]
 
 
@@ -126,12 +137,11 @@ def parse(experiment: Experiment, given: Mapping[str, Any]) -> Options:
     values = parse_options(Options, given) | {"layer": layers, "protocol": protocol, "paper": experiment.paper}
     options = Options(**values)
     chosen = {name for name in given if given[name] is not False}
-    for names, layer in ((WAVELET_OPTIONS, "wavelet"), (("published_slicing",), "wavelet-paper")):
-        if layer not in layers:
-            for name in chosen.intersection(names):
-                raise ValueError(f"--{name.replace('_', '-')} is for the layer {layer}, got --layer {','.join(layers)}")
-    if options.blocks != (1,) and not {*STACKED, "low-rank"} & set(layers):
-        raise ValueError(f"--blocks is for the layers {', '.join(STACKED)}, got --layer {','.join(layers)}")
+    for name in sorted(chosen & OWNERS.keys()):
+        owners = [layer for layer in OWNERS[name] if layer in experiment.layers]
+        if not set(owners) & set(layers):
+            which = f"the layer{'s' * (len(owners) > 1)} {', '.join(owners)}"
+            raise ValueError(f"--{name.replace('_', '-')} is for {which}, got --layer {','.join(layers)}")
     if options.resume and options.overwrite:
         raise ValueError("--resume goes on with a run, --overwrite starts it again: give one of them")
     own_start = chosen.isdisjoint(("wavelet", "taps", "level")) and options.constraint != "biorthogonal"

@@ -10,6 +10,7 @@ from ..._checks import check_mode, check_multiplier
 from ..._command_line import at_least, flag, one_of, option, parse_counts, parse_names, parse_seeds
 
 GATES = ("reset", "update", "state")
+PLACES = ("feed-forward", "attention", "both")
 CONSTRAINTS = ("soft", "orthogonal", "biorthogonal")
 
 
@@ -36,8 +37,8 @@ def _finite(name: str, value: float) -> float:
     return value
 
 
-def _multiplier(name: str, value: float) -> float:
-    return check_multiplier(name, value)
+def _multiplier(name: str, value: float | str) -> float:
+    return check_multiplier(name, float(value))
 
 
 @dataclass(frozen=True)
@@ -45,19 +46,24 @@ class Options:
     """The parsed options of a command; those that an experiment does not take keep their defaults."""
 
     layer: tuple[str, ...] = option((), "Of {layers}, or all; repeated or with commas. [{default}]", action="append")
-    wavelet: str | None = option(None, "For the layer wavelet: its start, a pywt name.")
-    taps: int | None = option(
-        None, "For the layer wavelet: pad its start to so many taps.{taps}", type=at_least(int, 2)
-    )
-    mode: str = option("periodization", "For the layer wavelet: its padding, a pywt mode.", parse=_mode)
-    level: int | None = option(None, "For the layer wavelet: its depth.", type=int)
-    constraint: str = option("soft", f"For the layer wavelet: {', '.join(CONSTRAINTS)}.", parse=one_of(*CONSTRAINTS))
+    wavelet: str | None = option(None, "For wavelet layers: their start, a pywt name.")
+    taps: int | None = option(None, "For wavelet layers: pad their start to so many taps.{taps}", type=at_least(int, 2))
+    mode: str = option("periodization", "For wavelet layers: their padding, a pywt mode.", parse=_mode)
+    level: int | None = option(None, "For wavelet layers: their depth.", type=int)
+    constraint: str = option("soft", f"For wavelet layers: {', '.join(CONSTRAINTS)}.", parse=one_of(*CONSTRAINTS))
     lr_multiplier: float = option(
         1.0, "For wavelet and fastfood layers; recipes are tuned with 1.", type=at_least(float, 0), parse=_multiplier
     )
     published_slicing: bool = flag("For the layer wavelet-paper: repeat the published slicing.")
     blocks: tuple[int, ...] = option((1,), "Sandwiches in place of one, with commas.", parse=parse_counts)
     combine: str = option("product", "Combine several blocks: product or sum.", parse=one_of("product", "sum"))
+    groups: int | None = option(None, "For the layer monarch: blocks of each factor.", type=at_least(int, 1))
+    rank: int | None = option(
+        None, "For low-rank, toeplitz-like, btt and stack: instead of their own.", type=at_least(int, 1)
+    )
+    variant: str = option("bg-rot", "bg-rot: rotated digits over pictures; noise: digits in correlated noise.")
+    hidden_dropout: float = option(0.0, "Dropout of the hidden units, for every layer.", type=at_least(float, 0))
+    place: str = option("feed-forward", f"The matrices to replace: {', '.join(PLACES)}.", parse=one_of(*PLACES))
     depth: tuple[int, ...] = option((1,), "Hidden layers, with commas.", parse=parse_counts)
     gates: tuple[str, ...] = option(GATES, "The matrices to replace, with commas, or all.", parse=_gates)
     seeds: tuple[int, ...] = option((0,), "A count (3) or a list (0,1,2; `7,` for one).", parse=parse_seeds)
@@ -80,6 +86,8 @@ class Options:
 
 
 WAVELET_OPTIONS = ("wavelet", "taps", "mode", "level", "constraint")
+WAVELET_LAYERS = ("wavelet", "stack", "frozen", "fixed")
+"""The layers that take them."""
 EVERY = (
     "layer", "seeds", "preset", "protocol", "epochs", "out", "resume", "overwrite", "checkpoint_seconds", "device",
     "threads",

@@ -113,6 +113,11 @@ def as_vectors(images: torch.Tensor) -> torch.Tensor:
     return F.pad(images, (2, 2, 2, 2), value=-MEAN / STD).flatten(1)
 
 
+def as_pixels(images: torch.Tensor) -> torch.Tensor:
+    """Return `(N, 784)`."""
+    return images.flatten(1)
+
+
 def as_short_sequences(images: torch.Tensor) -> torch.Tensor:
     """Return `(N, 196, 1)`: the mean of two by two pixels a step."""
     return as_sequences(F.avg_pool2d(images.unsqueeze(1), 2).squeeze(1))

@@ -36,7 +36,10 @@ PyObject *lw_call(int (*kernel)(const lw_job *), const lw_job *job) {
     Py_BEGIN_ALLOW_THREADS
     status = kernel(job);
     Py_END_ALLOW_THREADS
-    if (status == LW_NO_MEMORY) return PyErr_NoMemory();
+    if (status == LW_NO_MEMORY) {
+        PyErr_SetString(PyExc_MemoryError, "no memory for the tiles of a kernel; fewer threads need less");
+        return NULL;
+    }
     if (status == LW_BAD_PERM) return lw_refuse("`permutation` must hold each of 0..m-1 once in every block");
     Py_RETURN_NONE;
 }

@@ -1,0 +1,83 @@
+"""Test error over parameters and time, from the records in `docs/results`: writes `shl-*.svg` and `transformer-*.svg`.
+
+`tools/make_results_page.py` runs it.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from _style import plt, write
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from learnable_wavelets.experiments.report import summarise
+
+RESULTS = Path(__file__).parents[1] / "results"
+SAME = ("periodization", "rate ", "rate multiplier", "dropout", "level", "feed-forward")  # settings not worth a label
+MARKERS = "osD^vPX*<>p"
+PANELS = {
+    "shl": [("MNIST-bg-rot", "full-bg-rot", "dropout 0.3"), ("MNIST-noise", "full-noise", "dropout 0.3")],
+    "transformer": [("", "sotu", "feed-forward")],
+}
+
+
+def rows(name: str, data: str, mark: str) -> list[dict[str, Any]]:
+    """Summarise the committed runs of one condition."""
+    path = RESULTS / f"{name}.json"
+    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    return summarise(run for run in found if run["data"] == data and mark in run["settings"].split(", "))
+
+
+def label(row: dict[str, Any]) -> str:
+    """Name a row by its layer and the settings that tell it from others."""
+    parts = [part for part in row["settings"].split(", ") if part and not part.startswith(SAME)]
+    return ", ".join([row["layer"], *parts])
+
+
+def scatter(ax: Axes, found: list[dict[str, Any]], metric: str, x: str, styles: dict[str, int], ink: str) -> None:
+    """Draw a point for each row, with its spread over seeds; dense and no layer also as lines."""
+    for row in found:
+        value, number = row["last"][metric], styles.setdefault(label(row), len(styles))
+        where = row["parameters"] if x == "parameters" else row["seconds"]["mean"]
+        style = {"color": f"C{number % 10}", "marker": MARKERS[number % len(MARKERS)], "markersize": 5}
+        ax.errorbar(where, value["mean"], yerr=value["std"] or 0.0, linestyle="none", label=label(row), **style)
+        if row["layer"] in ("dense", "removed"):
+            ax.axhline(value["mean"], color=ink, linewidth=0.7, linestyle="--" if row["layer"] == "dense" else ":")
+    ax.set(xscale="log", xlabel=x)
+
+
+def finish(figure: Figure) -> Figure:
+    """Put one legend for all panels below them."""
+    named: dict[str, Any] = {}
+    for ax in figure.axes:
+        for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
+            named.setdefault(text, handle)
+    figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=3, fontsize="x-small", frameon=False)
+    return figure
+
+
+def draw_shl(colours: dict[str, str]) -> Figure:
+    """Draw the error of the benchmark over the parameters of the network, a panel for each set of images."""
+    figure, axes = plt.subplots(1, 2, figsize=(8.6, 5.2), layout="constrained")
+    styles: dict[str, int] = {}
+    for ax, (title, data, mark) in zip(axes, PANELS["shl"], strict=True):
+        scatter(ax, rows("shl", data, mark), "error", "parameters", styles, colours["faint"])
+        ax.set(title=title, ylabel="test error %")
+    return finish(figure)
+
+
+def draw_transformer(colours: dict[str, str]) -> Figure:
+    """Draw bits per character over the parameters of the network, and over the seconds of the training."""
+    figure, axes = plt.subplots(1, 2, figsize=(8.6, 5.2), layout="constrained", sharey=True)
+    styles: dict[str, int] = {}
+    for ax, x in zip(axes, ("parameters", "seconds"), strict=True):
+        scatter(ax, rows("transformer", *PANELS["transformer"][0][1:]), "bpc", x, styles, colours["faint"])
+    axes[0].set_ylabel("bits per character")
+    return finish(figure)
+
+
+if __name__ == "__main__":
+    for name, draw in (("shl", draw_shl), ("transformer", draw_transformer)):
+        if any(rows(name, *panel[1:]) for panel in PANELS[name]):
+            write(name, draw)

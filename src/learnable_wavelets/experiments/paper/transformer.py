@@ -1,0 +1,73 @@
+"""`learnable-wavelets reproduce transformer`: a small character GPT."""
+
+import torch
+from torch import nn
+
+from ..models import LAYERS, Transformer, describe, make_tiled
+from ..spec import Experiment, Options, PaperWavelet, Recipe, Task, length
+from ..tasks import Characters, load_text
+
+WIDTH, DEPTH, HEADS, EXPAND = 192, 2, 6, 4
+CONTEXT, BATCH = 128, 16
+STEPS, INTERVAL, EVALUATED = 500, 100, 4
+QUICK_STEPS, QUICK_CONTEXT = 100, 64
+LR_MULTIPLIER = "4"  # that of the library
+RATES = dict.fromkeys(LAYERS, 3e-3)
+
+
+def load(options: Options, device: torch.device) -> Task:
+    """Load the text, in windows of 128 characters; every prediction counts."""
+    text = load_text(options.data, options.text)
+    quick = options.preset == "quick"
+    if quick:
+        text = text._replace(name=f"{text.name}-{QUICK_CONTEXT}")
+    task = Characters(text, BATCH, QUICK_CONTEXT if quick else CONTEXT, 0, device, EVALUATED if quick else None)
+    task.interval = INTERVAL
+    return task
+
+
+def build(layer: str, options: Options, task: Task) -> nn.Module:
+    """Build the network; the chosen matrices are the layer, the others dense. Without the layer there is none."""
+    assert isinstance(task, Characters)
+    dense, chosen = (make_tiled(name, options) for name in ("dense", layer))
+    inner = None if layer == "removed" else chosen
+    return Transformer(
+        task.symbols,
+        CONTEXT,
+        width=WIDTH,
+        depth=DEPTH,
+        heads=HEADS,
+        expand=EXPAND,
+        attention=dense if options.place == "feed-forward" else chosen,
+        feed_forward=dense if options.place == "attention" else inner,
+    )
+
+
+def recipe(layer: str, options: Options, task: Task) -> Recipe:
+    """Choose the recipe: the same for all layers but the learning rate, which `--tune` chooses for each."""
+    epochs, interval = length(options, task, STEPS // INTERVAL, QUICK_STEPS, 2)
+    return Recipe(epochs, interval, BATCH, "adamw", RATES[layer], "one-cycle", weight_decay=0.01, clip=1.0)
+
+
+def settings(layer: str, options: Options) -> tuple[str, ...]:
+    """Describe the layer, and where it is."""
+    return (*describe(layer, WIDTH, options), options.place)
+
+
+EXPERIMENT = Experiment(
+    name="transformer",
+    help="Train a small GPT to predict the next character, its feed-forward compressed; report bits per character.",
+    layers=tuple(LAYERS),
+    load=load,
+    build=build,
+    recipe=recipe,
+    settings=settings,
+    paper=PaperWavelet("haar", 6, 6),
+    default_layers=("dense", "wavelet", "fastfood", "circulant", "monarch", "low-rank", "diagonal", "removed"),
+    options=("place", "data", "text", "blocks", "combine", "groups", "rank", "tune"),
+    quick=f"windows of {QUICK_CONTEXT}, {QUICK_STEPS} steps",
+    full=f"{STEPS} steps",
+    defaults={"lr_multiplier": LR_MULTIPLIER},
+    protocols=("equal",),
+    grid=(1e-3, 3e-3, 1e-2, 3e-2),
+)
