@@ -5,8 +5,8 @@
     python tools/time_row.py --sizes 32,64,128,256 --rows 1,8,64,256,1024   # more cases, for docs/speed.md
 
 Every round starts a new process for each checkout, the order changing from round to round, and times each case in it
-by its own processor time: others disturb that less. The table shows medians over the rounds and in brackets the quartiles,
-the time of `nn.Linear` over that of the layer in a process, and with two checkouts the processes of a round compared.
+by its own processor time: others disturb that less. The table shows medians over the rounds, in brackets the quartiles;
+the time of `nn.Linear` over that of the layer in a process; and with two checkouts the processes of a round compared.
 In `backward` the rows need a gradient too, as inside a network, and gradients of parameters add up in place.
 """
 
