@@ -329,6 +329,21 @@ def test_the_matrix_is_never_stale(name):
     assert not close(after, before)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("options", [{}, {"bias": False}, {"mode": "zero"}, {"seed": None}])
+@pytest.mark.parametrize("sizes", [(32, 32), (24, 50), (50, 24), (8, 20)])
+def test_the_matrix_is_that_of_the_layer(sizes, options, dtype, uninitialised_is_nan):
+    filter = lw.LearnableWaveletFilter("haar", taps=64, dtype=dtype)
+    layer = scrambled(lw.WaveletLinear(*sizes, wavelet=filter, level=1, dtype=dtype, **options))
+    x = torch.randn(4, 30, sizes[0], dtype=dtype)
+    for data in (x, x[1], x.transpose(0, 1), x[:, :1].expand(4, 100, sizes[0])):
+        layer(x)
+        check(layer, data)
+        with torch.no_grad():
+            layer(data)
+        assert kept(layer)
+
+
 def test_a_global_hook_sees_the_filter():
     layer, x = below_crossover()
     seen = []
