@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 from torch import nn
-from torch.nn.modules import module as modules
 
-# dicts that torch fills in place; the function that looks at them all came after torch 2.6
-_GLOBAL = (
-    modules._global_backward_pre_hooks,
-    modules._global_backward_hooks,
-    modules._global_forward_pre_hooks,
-    modules._global_forward_hooks,
-)
+from ..kernels._prepared import GLOBAL_HOOKS
 
 
 def has_hooks(module: nn.Module) -> bool:
-    return bool(
-        module._forward_hooks
-        or module._forward_pre_hooks
-        or module._backward_hooks
-        or module._backward_pre_hooks
-        or any(_GLOBAL)
-    )
+    own = module.__dict__
+    hooks = own["_forward_hooks"] or own["_forward_pre_hooks"] or own["_backward_hooks"] or own["_backward_pre_hooks"]
+    return bool(hooks) or any(GLOBAL_HOOKS)
