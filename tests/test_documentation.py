@@ -16,6 +16,7 @@ from .test_package import SURFACE
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(path for path in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")) if path.exists())
+NEEDS = {"integrations.md": ("transformers", "lightning", "tensorboard")}
 FENCE = re.compile(
     r"^(?P<skip>[ ]*<!-- skip: [^\n]+-->\s*\n)?(?P<indent>[ ]*)```python[^\n]*\n(?P<code>.*?)^(?P=indent)```[ ]*$",
     re.MULTILINE | re.DOTALL,
@@ -122,7 +123,10 @@ def test_public_functions_and_classes_have_examples():
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.filterwarnings("ignore:.*:DeprecationWarning", "ignore:.*:FutureWarning")
 def test_page(page, scratch):
+    for name in NEEDS.get(page.name, ()) if page.parent.name == "docs" else ():
+        pytest.importorskip(name)
     namespace: dict[str, object] = {"__name__": "__main__"}
     for line, code in blocks(page.read_text()):
         where = f"{page}:{line}"

@@ -15,15 +15,17 @@ ROOT = Path(lw.__file__).parent
 SURFACE = {
     "learnable_wavelets": [
         "BiorthogonalWaveletFilter", "Compression", "Fastfood", "FilterBank", "LearnableWaveletFilter",
-        "OrthogonalWaveletFilter", "WaveletFilter", "WaveletLinear", "compress_", "functional", "kernels", "load",
-        "merge_", "nn", "parameter_groups", "plan", "plotting", "save", "wavelet_losses", "wavelet_regularizer",
+        "OrthogonalWaveletFilter", "WaveletFilter", "WaveletLinear", "adapt_", "compress_", "disable_adapters",
+        "distill_", "functional", "kernels", "load", "load_adapter", "merge_", "nn", "parameter_groups", "plan",
+        "plotting", "save", "save_adapter", "wavelet_losses", "wavelet_regularizer",
     ],
     "learnable_wavelets.compress": [
-        "Compression", "Report", "compress_", "load", "merge_", "parameter_groups", "plan", "save",
+        "Adaptation", "Compression", "Report", "adapt_", "compress_", "disable_adapters", "distill_", "load",
+        "load_adapter", "merge_", "parameter_groups", "plan", "save", "save_adapter",
     ],
     "learnable_wavelets.functional": [
-        "MODES", "PackedLayout", "adjoint", "alias_cancellation_loss", "dwt", "dwt2", "dwtn", "fwht", "idwt",
-        "idwt2", "idwtn", "inverse_wavelet_packet", "inverse_wavelet_packet2", "iswt", "iswt2", "iswtn",
+        "MODES", "PackedLayout", "PerLevel", "adjoint", "alias_cancellation_loss", "dwt", "dwt2", "dwtn", "fwht",
+        "idwt", "idwt2", "idwtn", "inverse_wavelet_packet", "inverse_wavelet_packet2", "iswt", "iswt2", "iswtn",
         "orthogonality_loss", "pack", "perfect_reconstruction_loss", "swt", "swt2", "swtn", "unpack",
         "wavedec", "wavedec2", "wavedecn", "wavelet_packet", "wavelet_packet2", "waverec", "waverec2",
         "waverecn",
@@ -33,11 +35,11 @@ SURFACE = {
     ],
     "learnable_wavelets.kernels": ["available_backends", "use_backend"],
     "learnable_wavelets.nn": [
-        "DWT", "GRU", "IDWT", "ISWT", "LSTM", "SWT", "Coefficients", "Fastfood", "GRUCell", "LSTMCell", "SandwichLayer",
-        "SoftThreshold", "Stack", "WaveletLinear", "WaveletLoss",
+        "DWT", "GRU", "IDWT", "ISWT", "LSTM", "SWT", "Adapter", "Coefficients", "Fastfood", "GRUCell", "LSTMCell",
+        "SandwichLayer", "SoftThreshold", "Stack", "WaveletLinear", "WaveletLoss",
     ],
     "learnable_wavelets.plotting": [
-        "plot_comparison", "plot_filters", "plot_frequency_response", "plot_scaling_and_wavelet",
+        "add_filters", "plot_comparison", "plot_filters", "plot_frequency_response", "plot_scaling_and_wavelet",
         "scaling_and_wavelet",
     ],
 }  # fmt: skip
@@ -53,7 +55,9 @@ LAYERS = [
     "plotting",
     "_output",
     "compress",
+    "integrations",
     "_command_line",
+    "converter",
     "benchmarks",
     "experiments",
     "cli",

@@ -105,7 +105,10 @@ def lines_of_all(family: Record, found: list[Record]) -> Iterator[list[str]]:
         for layer in (*family["layers"], *later):
             rows = [run for run in found if (run["layer"], run["protocol"]) == (layer, protocol)]
             if rows:
-                yield from (measured_row(row, family["metrics"]) for row in summarise(rows))
+                ordered = summarise(rows)
+                if family.get("by_size"):
+                    ordered.sort(key=lambda row: row["parameters"])
+                yield from (measured_row(row, family["metrics"]) for row in ordered)
             elif layer not in later:
                 yield missing_row(layer, protocol, family["metrics"])
 
@@ -147,6 +150,8 @@ def comparison(group: list[Record], named: dict[str, list[Record]], metric: str)
 def is_of(run: Record, part: Record) -> bool:
     """Return True for a run of the condition: its data, its marks among the settings, and none of other conditions."""
     marks = set(run["settings"].split(", "))
+    if part.get("epochs", run["epochs"]) != run["epochs"]:
+        return False
     return run["data"] == part["data"] and marks.issuperset(part["with"]) and marks.isdisjoint(part["without"])
 
 

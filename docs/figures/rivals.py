@@ -23,10 +23,12 @@ PANELS = {
 
 
 def rows(name: str, data: str, mark: str) -> list[dict[str, Any]]:
-    """Summarise the committed runs of one condition."""
+    """Summarise the committed runs of one condition, those as long as the longest dense one."""
     path = RESULTS / f"{name}.json"
-    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    return summarise(run for run in found if run["data"] == data and mark in run["settings"].split(", "))
+    every = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    found = [run for run in every if run["data"] == data and mark in run["settings"].split(", ")]
+    longest = max((run["epochs"] for run in found if run["layer"] == "dense"), default=None)
+    return summarise(run for run in found if run["epochs"] == longest)
 
 
 def label(row: dict[str, Any]) -> str:

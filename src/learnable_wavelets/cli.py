@@ -46,9 +46,10 @@ def _run(words: Sequence[str]) -> int:
 
 
 def build_parser() -> "Parser":
-    """Build the command line: `compare`, `reproduce NAME` for each experiment, `table` and `bench`."""
+    """Build the command line: `compare`, `compress`, `reproduce NAME` for each experiment, `table` and `bench`."""
     from ._command_line import Parser
     from .benchmarks import bench
+    from .converter import add_command
     from .experiments import _command, _compare
 
     parser = Parser(prog="learnable-wavelets", description="Experiments and benchmarks with learnable-wavelets.")
@@ -57,6 +58,7 @@ def build_parser() -> "Parser":
     _compare.add_command(commands)
     _command.add_commands(commands)
     bench.add_command(commands)
+    add_command(commands)
     return parser
 
 

@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from ._checks import check_int
 from .functional._bank import FilterBank, WaveletLike, in_double
+from .regularize import named_banks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
+    "add_filters",
     "plot_comparison",
     "plot_filters",
     "plot_frequency_response",
@@ -197,6 +200,41 @@ def plot_comparison(wavelets: Mapping[str, WaveletLike]) -> NDArray[np.object_]:
             ax.set_ylabel("")
         row[-1].legend(loc="upper left", bbox_to_anchor=(1.02, 1), fontsize="small", frameon=False)
     return np.asarray(axes, dtype=object)
+
+
+def add_filters(writer: Any, model: nn.Module, step: int | None = None) -> None:
+    """Write the filters of a model to TensorBoard: for each bank a picture of start and present, and its losses.
+
+    Args:
+        writer: a `torch.utils.tensorboard.SummaryWriter`, or another object with `add_figure` and `add_scalar`.
+        model: any module; without filters nothing is written.
+        step: the step or epoch under which TensorBoard shows them.
+
+    Raises:
+        TypeError: `writer` has no such methods, or `model` is not an `nn.Module`.
+
+    Examples:
+        >>> import torch, learnable_wavelets as lw
+        >>> class Names:  # in the place of `SummaryWriter("runs")`
+        ...     def add_figure(self, tag, figure, step):
+        ...         print(tag, step)
+        ...
+        ...     def add_scalar(self, tag, value, step):
+        ...         print(tag, value < 1e-6)
+        >>> lw.plotting.add_filters(Names(), torch.nn.Sequential(lw.WaveletLinear(64, 64)), step=3)
+        filters/0.filter 3
+        wavelet_loss/0.filter/perfect_reconstruction tensor(True)
+        wavelet_loss/0.filter/alias_cancellation tensor(True)
+    """
+    if not all(callable(getattr(writer, name, None)) for name in ("add_figure", "add_scalar")):
+        raise TypeError(f"`writer` must have add_figure and add_scalar as SummaryWriter, got {type(writer).__name__}")
+    for name, filter in named_banks(model):
+        title = name or "filter"
+        axes = plot_comparison({"start": filter.start_bank(), "present": filter})
+        writer.add_figure(f"filters/{title}", axes[0, 0].figure, step)
+        _pyplot().close(axes[0, 0].figure)
+        for term, value in filter.losses().items():
+            writer.add_scalar(f"wavelet_loss/{title}/{term}", value.detach(), step)
 
 
 def _numbers(wavelet: WaveletLike) -> dict[str, NDArray[np.float64]]:

@@ -35,7 +35,7 @@ def wavelet_regularizer(model: nn.Module) -> Tensor:
     References:
         Wolter, Lin and Yao, 2020, [arXiv 2004.09569](https://arxiv.org/abs/2004.09569).
     """
-    terms = [module.regularizer() for _, module in _banks(model)]
+    terms = [module.regularizer() for _, module in named_banks(model)]
     if not terms:
         some = next(model.parameters(), next(model.buffers(), None))
         return torch.zeros((), device=None if some is None else some.device)
@@ -64,14 +64,14 @@ def wavelet_losses(model: nn.Module) -> dict[str, dict[str, Tensor]]:
         >>> {name: list(terms) for name, terms in lw.wavelet_losses(model).items()}
         {'0.filter': ['perfect_reconstruction', 'alias_cancellation']}
     """
-    return {name: module.losses() for name, module in _banks(model)}
+    return {name: module.losses() for name, module in named_banks(model)}
 
 
 _WRAPPERS = (nn.parallel.DistributedDataParallel, nn.DataParallel, AveragedModel)
 _TRANSPARENT = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")  # torch.compile, FSDP, checkpointing
 
 
-def _banks(model: nn.Module) -> list[tuple[str, WaveletFilter]]:
+def named_banks(model: nn.Module) -> list[tuple[str, WaveletFilter]]:
     """Find each distinct bank, under the name that it has without wrappers."""
     if not isinstance(model, nn.Module):
         raise TypeError(f"`model` must be a torch.nn.Module, got {type(model).__name__}")

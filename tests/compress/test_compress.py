@@ -104,8 +104,11 @@ def test_conv1d_of_transformers():
     lw.compress_(model, SMALL)
     assert (model[0].in_features, model[0].out_features) == (64, 48)
     assert model(torch.randn(2, 3, 64)).shape == (2, 3, 48)
+    y = model(x := torch.randn(5, 64))
     lw.merge_(model)
-    assert type(model[0]) is nn.Linear
+    assert type(model[0]) is Conv1D
+    assert model[0].weight.shape == (64, 48)
+    assert torch.allclose(model(x), y, atol=1e-5)
 
 
 @pytest.mark.parametrize("batch_first", [True, False])

@@ -39,6 +39,11 @@ def converted(make=perceptron, config=SMALL):
     return model
 
 
+def metadata(path):
+    with safe_open(path, "pt") as file:
+        return json.loads(file.metadata()["learnable_wavelets"])
+
+
 def same_function(model, other, x):
     with torch.no_grad():
         assert torch.equal(model.eval()(x), other.eval()(x))
@@ -105,17 +110,102 @@ def test_a_shared_filter_is_written_once_and_nothing_is_pickled(path):
     model = converted(config=CONFIGS["shared"])
     lw.save(model, path)
     assert sum(name.endswith("dec_lo") for name in load_file(path)) == 1
-    with safe_open(path, "pt") as file:
-        values = json.loads(file.metadata()["learnable_wavelets"])
+    values = metadata(path)
     assert values["version"] == 1
     assert len(values["filters"]) == len(values["starts"]) == 1
     assert {*values["layers"]} == {"0", "2"}
 
 
+@pytest.mark.parametrize("name", ["wavelet", "shared stack", "fastfood"])
+def test_the_whole_configuration_is_in_the_file(name, path):
+    model = converted(config=CONFIGS[name])
+    lw.save(model, path)
+    values = metadata(path)
+    assert [lw.Compression.from_dict(config) for config in values["compressions"]] == [CONFIGS[name]]
+    again = path.with_name("again.safetensors")
+    lw.save(lw.load(perceptron(), path), again)
+    assert metadata(again) == values
+
+
+def test_how_the_layers_came_about_does_not_matter(path):
+    model = converted()
+    lw.save(model, path)
+    by_hand = nn.Sequential(
+        lw.WaveletLinear(64, 64), nn.ReLU(), lw.WaveletLinear(64, 48, bias=False), nn.ReLU(), nn.Linear(48, 2)
+    )
+    same_function(model, lw.load(by_hand, path), torch.randn(8, 64))
+    lw.save(by_hand, path)
+    same_function(model, lw.load(converted(), path), torch.randn(8, 64))
+
+
+def test_a_conv1d_is_one_after_load_and_merge(path):
+    make = MODELS["conv1d"][0]
+    lw.save(converted(make), path)
+    model = lw.load(make(), path)
+    lw.merge_(model)
+    assert type(model[0]) is Conv1D
+
+
+@pytest.mark.parametrize("name", ["shared", "shared stack"])
+def test_a_partly_converted_model_shares_filters_as_the_file(name, path):
+    model = converted(config=CONFIGS[name])
+    lw.save(model, path)
+    other = perceptron()
+    lw.compress_(other, CONFIGS[name], lambda module, name: name == "0")
+    other[0].requires_grad_(False)
+    lw.load(other, path)
+    banks = [part for part in other.modules() if isinstance(part, lw.WaveletFilter)]
+    assert len(banks) == 1
+    assert not banks[0].dec_lo.requires_grad
+    same_function(model, other, torch.randn(8, 64))
+
+
+def test_filters_that_are_shared_otherwise_are_refused(path):
+    lw.save(converted(), path)
+    shared = converted(config=CONFIGS["shared"])
+    with pytest.raises(ValueError, match="`model` must share filters as the file, got others in '2'"):
+        lw.load(shared, path)
+    lw.save(shared, path)
+    with pytest.raises(ValueError, match="`model` must share filters as the file, got others in '2'"):
+        lw.load(converted(), path)
+
+
+DAMAGE = {
+    "`layers`, got none": lambda v: v.pop("layers"),
+    "`version` must be an integer, got None": lambda v: v.pop("version"),
+    "layer '0' must be of Fastfood, Stack, WaveletLinear, got Mystery": lambda v: v["layers"]["0"].update(
+        {"class": "Mystery"}
+    ),
+    "layer '0' must have a `seed`, got 'x'": lambda v: v["layers"]["0"].update(seed="x"),
+    "layer '0' must have one of 2 filters, got number 7": lambda v: v["layers"]["0"].update(filter=7),
+    "a filter must be of free": lambda v: v["filters"][0].update(start=5),
+    "a filter must have a `label`": lambda v: v["filters"][0].pop("label"),
+    "`starts` must hold four filters": lambda v: v["starts"][0].pop(),
+    "`aliases` must name tensors": lambda v: v["aliases"].update(a="b"),
+    "`compressions`": lambda v: v["layers"]["0"].update(compression=9),
+}
+
+
+@pytest.mark.parametrize("message", DAMAGE)
+def test_damaged_metadata_gives_one_line(message, path):
+    lw.save(converted(), path)
+    state = load_file(path)
+    values = metadata(path)
+    DAMAGE[message](values)
+    save_file(state, path, {"learnable_wavelets": json.dumps(values)})
+    model = perceptron()
+    with pytest.raises(ValueError, match=message) as caught:
+        lw.load(model, path)
+    assert "\n" not in str(caught.value)
+    assert repr(model) == repr(perceptron())
+    save_file(state, path, {"learnable_wavelets": "{half"})
+    with pytest.raises(ValueError, match="cannot be read: Expecting property name"):
+        lw.load(model, path)
+
+
 def test_equal_starts_are_written_once(path):
     lw.save(converted(), path)
-    with safe_open(path, "pt") as file:
-        values = json.loads(file.metadata()["learnable_wavelets"])
+    values = metadata(path)
     assert (len(values["filters"]), len(values["starts"])) == (2, 1)
 
 
@@ -205,7 +295,7 @@ def test_files_that_are_refused(path, tmp_path):
     with pytest.raises(ValueError, match=r"must be a file of `lw.save`"):
         lw.load(model, path)
     save_file({"x": torch.zeros(1)}, path, {"learnable_wavelets": json.dumps({"version": 2})})
-    with pytest.raises(ValueError, match=r"was made by a newer version of learnable-wavelets \(format 2\)"):
+    with pytest.raises(ValueError, match=r"cannot be read: made by a newer version of learnable-wavelets \(format 2\)"):
         lw.load(model, path)
     path.write_bytes(b"no safetensors")
     with pytest.raises(ValueError, match="must be a safetensors file"):

@@ -17,7 +17,8 @@ BELOW = {
     "report": {"spec", "engine"},
     "paper": {"spec", "engine", "tasks", "models", "report"},
     "_compare": {"spec", "engine", "report", "paper"},
-    "_command": {"spec", "engine", "tasks", "models", "report", "paper"},
+    "conversion": {"spec", "engine", "tasks", "models", "report"},
+    "_command": {"spec", "engine", "tasks", "models", "report", "paper", "conversion"},
 }
 SHARED = {"_checks", "_command_line", "_output"}  # of the package, beside the public surface
 

@@ -98,3 +98,41 @@ def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match=r'needs matplotlib: pip install "learnable-wavelets\[plotting\]"'):
         plotting.plot_filters("db2")
+
+
+class Writer:
+    def __init__(self):
+        self.figures, self.scalars = {}, {}
+
+    def add_figure(self, tag, figure, step):
+        self.figures[tag] = [len(ax.get_lines()) for ax in figure.axes], step
+
+    def add_scalar(self, tag, value, step):
+        self.scalars[tag] = float(value), step
+
+
+def test_filters_and_losses_go_to_a_writer():
+    shared = lw.LearnableWaveletFilter("db2")
+    model = torch.nn.Sequential(lw.WaveletLinear(16, 16, wavelet=shared), lw.WaveletLinear(16, 16, wavelet=shared))
+    with torch.no_grad():
+        shared.dec_lo.mul_(2)
+    writer = Writer()
+    plotting.add_filters(writer, model, 7)
+    assert [*writer.figures] == ["filters/0.filter"]
+    counts, step = writer.figures["filters/0.filter"]
+    assert all(counts)
+    assert step == 7
+    losses = lw.wavelet_losses(model)["0.filter"]
+    assert writer.scalars == {f"wavelet_loss/0.filter/{n}": (float(v.detach()), 7) for n, v in losses.items()}
+    assert not plt.get_fignums()
+    plotting.add_filters(dense := Writer(), torch.nn.Linear(3, 3))
+    assert not dense.figures
+    plotting.add_filters(alone := Writer(), shared)
+    assert [*alone.figures] == ["filters/filter"]
+
+
+def test_writers_that_are_none():
+    with pytest.raises(TypeError, match="`writer` must have add_figure and add_scalar as SummaryWriter, got str"):
+        plotting.add_filters("runs", torch.nn.Linear(3, 3))
+    with pytest.raises(TypeError, match=r"`model` must be a torch.nn.Module, got str"):
+        plotting.add_filters(Writer(), "model")

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 
 from .._checks import REAL_DTYPES
-from ..nn import SandwichLayer, Stack
+from ..nn import Adapter, SandwichLayer, Stack
 from ._pointwise import Pointwise
 
-CONVERTED = (SandwichLayer, Stack, Pointwise)
+CONVERTED = (SandwichLayer, Stack, Pointwise, Adapter)
 
 
 class Dense(NamedTuple):
@@ -75,6 +75,8 @@ def find_compressed(module: nn.Module, prefix: str = "") -> list[tuple[str, nn.M
 
 def _shape(module: Any) -> tuple[int, int, int] | None:
     """Return the sizes and the spatial dimensions of what may be a dense layer."""
+    if isinstance(module, Adapter):
+        return _shape(module.update)
     if isinstance(module, Pointwise):
         return module.layer.in_features, module.layer.out_features, module.spatial
     if isinstance(module, (nn.Conv1d, nn.Conv2d)):
@@ -96,6 +98,8 @@ def is_transposed(module: nn.Module) -> bool:
 def _own_refusal(module: Any) -> str | None:
     """Return why the module by itself cannot be replaced."""
     kind = type(module).__name__
+    if isinstance(module, Adapter):
+        return "it has an adapter: merge that first"
     if isinstance(module, CONVERTED):
         return f"already compressed, a {kind if not isinstance(module, Pointwise) else type(module.layer).__name__}"
     own = module._parameters

@@ -9,7 +9,7 @@ from torch import nn
 
 from ..filters import WaveletFilter
 from ..functional._bank import FilterBank
-from ..nn import Fastfood, SandwichLayer, Stack, WaveletLinear
+from ..nn import Adapter, Fastfood, SandwichLayer, Stack, WaveletLinear
 from ..nn._geometry import choose_layout
 from ._config import FILTERS
 from ._dense import find_compressed
@@ -19,24 +19,39 @@ Values = dict[str, Any]
 
 
 def describe_model(model: nn.Module) -> Values:
-    """Return the configuration of each compressed layer by name, of the filters, and of the banks they start from.
+    """Return each compressed layer by name, the filters, the banks they start from, and the `Compression` of layers.
 
     Raises:
         ValueError: a layer or a filter is of a class of the user's own.
     """
-    found: Values = {"layers": {}, "filters": [], "starts": []}
+    found: Values = {"layers": {}, "filters": [], "starts": [], "compressions": []}
     known: dict[nn.Module, int] = {}
     seen = set()
     for name, _, _, module in find_compressed(model):
         if module not in seen:
             seen.add(module)
-            found["layers"][name] = _describe_layer(module, name, known)
+            found["layers"][name] = {**_describe_layer(module, name, known), **_origin(module, found["compressions"])}
     for filter in known:
         found["filters"].append(_describe_filter(filter, found["starts"]))
     return found
 
 
+def _origin(module: Any, configs: list[Values]) -> Values:
+    """Return which layer it took the place of, and the number of the `Compression` that it came from."""
+    found: Values = {"transposed": True} if hasattr(module, "_dense_class") else {}
+    if getattr(module, "_compression", None) is not None:
+        config = module._compression.to_dict()
+        if config not in configs:
+            configs.append(config)
+        found["compression"] = configs.index(config)
+    return found
+
+
 def _describe_layer(module: Any, name: str, filters: dict[nn.Module, int]) -> Values:
+    if isinstance(module, Adapter):
+        raise ValueError(
+            f"`model` has an adapter in {name!r}: use `save_adapter` and `load_adapter`, or merge it first"
+        )
     if isinstance(module, Pointwise):
         return {**_describe_layer(module.layer, name, filters), "spatial": module.spatial}
     size = {"in_features": module.in_features, "out_features": module.out_features, "bias": module.bias is not None}

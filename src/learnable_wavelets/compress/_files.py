@@ -16,7 +16,9 @@ from ._dense import CONVERTED
 from ._describe import Values, describe_model
 from ._fast_path import switch_fast_paths
 from ._fit import check_state, replacements
+from ._hub import check_hub, tell_hub
 from ._plan import check_model
+from ._schema import check_values
 
 _KEY = "learnable_wavelets"
 _VERSION = 1
@@ -47,7 +49,7 @@ def save(model: nn.Module, path: str | os.PathLike[str]) -> None:
         >>> torch.equal(model(x), other(x))
         True
     """
-    safetensors = _safetensors()
+    safetensors = safetensors_torch()
     check_model(model)
     if isinstance(model, CONVERTED):
         raise ValueError(f"`model` must hold compressed layers, got a {type(model).__name__}: use nn.Sequential(layer)")
@@ -90,8 +92,12 @@ def load(model: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
         )
     """
     check_model(model)
-    state, values = _read(Path(path))
+    check_hub(model)
+    state, values = read_tensors(Path(path))
+    if values is None:
+        raise ValueError(f"{path} must be a file of `lw.save`, got one without its configuration")
     new = replacements(model, values)
+    state |= _twins(model, state)
     check_state(model, new, state)
     for dense, layer in new:
         put(dense.places, layer)
@@ -103,7 +109,15 @@ def load(model: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
     if meta:
         _tie(model, own)
     switch_fast_paths(model)
+    tell_hub(model)
     return model
+
+
+def _twins(model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors that a file lacks but has under another name of the model's: those of tied weights."""
+    own = model.state_dict(keep_vars=True)
+    there = {id(value): state[name] for name, value in own.items() if name in state}
+    return {name: there[id(v)] for name, v in own.items() if name not in state and id(v) in there}
 
 
 def _tie(model: nn.Module, before: dict[str, Any]) -> None:
@@ -116,7 +130,7 @@ def _tie(model: nn.Module, before: dict[str, Any]) -> None:
             model.get_submodule(parent)._parameters[own] = model.get_parameter(kept)
 
 
-def _safetensors() -> Any:
+def safetensors_torch() -> Any:
     try:
         import safetensors.torch
     except ImportError as error:
@@ -134,20 +148,35 @@ def _check_entry(name: str, value: Any) -> None:
         raise ValueError(f"`model` must have values, got {name!r} on the meta device")
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], Values]:
-    """Return the whole state and the configuration of a file."""
-    _safetensors()
+def _parse(path: Path, text: str, names: set[str]) -> Values:
+    try:
+        values: Any = json.loads(text)
+        version = values.get("version") if isinstance(values, dict) else None
+        if not isinstance(version, int):
+            raise ValueError(f"`version` must be an integer, got {version}")
+        if version > _VERSION:
+            raise ValueError(f"made by a newer version of learnable-wavelets (format {version})")
+        return check_values(values, names)
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be read: {error}") from None
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], Values | None]:
+    """Return the tensors of a file, those that are written once in all their places, and what `save` put beside them.
+
+    Raises:
+        ValueError: no safetensors file, or one whose configuration is damaged or of a newer version.
+    """
+    safetensors_torch()
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(check_regular(path), "pt") as file:
             text = (file.metadata() or {}).get(_KEY)
-            state = {name: file.get_tensor(name) for name in file.keys()} if text else {}  # noqa: SIM118
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ValueError(f"{path} must be a safetensors file: {error}") from None
     if text is None:
-        raise ValueError(f"{path} must be a file of `lw.save`, got one without its configuration")
-    values: Values = json.loads(text)
-    if values["version"] > _VERSION:
-        raise ValueError(f"{path} was made by a newer version of learnable-wavelets (format {values['version']})")
+        return state, None
+    values = _parse(path, text, set(state))
     return {**state, **{name: state[kept] for name, kept in values["aliases"].items()}}, values

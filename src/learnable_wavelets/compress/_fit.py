@@ -8,9 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from ..filters import WaveletFilter
+from ._config import Compression
 from ._convert import adopt
-from ._dense import Dense, find_dense
+from ._dense import Dense, find_compressed, find_dense
 from ._describe import Values, describe_model, make_described, make_filters
+from ._pointwise import Pointwise
 
 
 def replacements(model: nn.Module, values: Values) -> list[tuple[Dense, nn.Module]]:
@@ -22,13 +24,44 @@ def replacements(model: nn.Module, values: Values) -> list[tuple[Dense, nn.Modul
         _check_same(name, _full(there, name), _full(values, name))
     names = [name for name in values["layers"] if name not in there["layers"]]
     found = [_check_dense(name, dense.get(name), values["layers"][name]) for name in names]
+    kept = _kept_filters(model, values)
+    flags = {p: p.requires_grad for filter in kept.values() for p in filter.parameters()}
     filters = make_filters(values, _options(found[0].module)) if found else []
+    filters = [kept.get(number, filter) for number, filter in enumerate(filters)]
     made = [make_described(values["layers"][d.name], filters, _options(d.module)) for d in found]
     for trains in (False, True):  # a filter that a frozen layer shares with another needs gradients
         for d, layer in zip(found, made, strict=True):
             if _trains(d) == trains:
                 _set_trains(layer, trains)
-    return [(d, adopt(layer, d.module, d.spatial)) for d, layer in zip(found, made, strict=True)]
+    for parameter, flag in flags.items():
+        parameter.requires_grad_(flag)
+    configs = [_config(values, d.name) for d in found]
+    return [(d, adopt(layer, d.module, d.spatial, c)) for d, layer, c in zip(found, made, configs, strict=True)]
+
+
+def _config(values: Values, name: str) -> Compression | None:
+    """Return the record that a layer came from; one made by hand has none."""
+    number = values["layers"][name].get("compression")
+    return None if number is None else Compression.from_dict(values["compressions"][number])
+
+
+def _kept_filters(model: nn.Module, values: Values) -> dict[int, WaveletFilter]:
+    """Return the filters of layers that are compressed already, by their number in the file."""
+    kept: dict[int, WaveletFilter] = {}
+    for name, _, _, module in find_compressed(model):
+        if name in values["layers"]:
+            layer = module.layer if isinstance(module, Pointwise) else module
+            for number, filter in _pairs(layer, values["layers"][name]):
+                if kept.setdefault(number, filter) is not filter or [*kept.values()].count(filter) > 1:
+                    raise ValueError(f"`model` must share filters as the file, got others in {name!r}")
+    return kept
+
+
+def _pairs(layer: Any, described: Values) -> list[tuple[int, WaveletFilter]]:
+    if "factors" in described:
+        pairs = zip(layer.sandwiches(), described["factors"], strict=True)
+        return [pair for factor, values in pairs for pair in _pairs(factor, values)]
+    return [(described["filter"], layer.filter)] if "filter" in described else []
 
 
 def _check_dense(name: str, found: Dense | None, wanted: Values) -> Dense:
@@ -64,13 +97,16 @@ def _options(module: Any) -> Values:
     return {"device": module.weight.device, "dtype": module.weight.dtype}
 
 
+_HISTORY = ("own_filter", "compression", "transposed")  # leave the function as it is
+
+
 def _full(values: Values, name: str) -> Values:
     """Return the configuration of a layer with that of its filters in it."""
     return _expand(values, values["layers"][name])
 
 
 def _expand(values: Values, layer: Values) -> Values:
-    layer = {key: value for key, value in layer.items() if key != "own_filter"}
+    layer = {key: value for key, value in layer.items() if key not in _HISTORY}
     if "factors" in layer:
         layer["factors"] = [_expand(values, factor) for factor in layer["factors"]]
     if "filter" in layer:

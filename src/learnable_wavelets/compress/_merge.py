@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
 from torch import nn
 
+from ..nn import Adapter
 from ._convert import put
-from ._dense import CONVERTED, find_compressed
+from ._dense import CONVERTED, find_compressed, is_transposed
 from ._fast_path import switch_fast_paths
+from ._hub import tell_hub
 from ._plan import FilterFn, check_model
 from ._pointwise import Pointwise
 
@@ -17,13 +20,16 @@ from ._pointwise import Pointwise
 def merge_(model: nn.Module, filter_fn: FilterFn | None = None) -> tuple[str, ...]:
     """Replace compressed layers by the dense ones that they equal, in place: $W$ is `layer.to_dense()`.
 
+    The update of an adapter is added to the weight of its layer, which stays frozen.
+
     Args:
         model: any module.
         filter_fn: a function of a module and its name that chooses among the compressed layers; `None` for all.
 
     Returns:
-        The names of the layers. They are `nn.Linear`, or 1x1 convolutions where those were replaced; the function is
-        that of the model without dropout, and the model needs this library no more to run or to load.
+        The names of the layers. They are `nn.Linear`, or 1x1 convolutions or the `Conv1D` of transformers where those
+        were replaced; the function is that of the model without dropout, and the model needs this library no more to
+        run or to load.
 
     Raises:
         ValueError: the model is compiled or wrapped, is itself a compressed layer, or has none.
@@ -60,17 +66,24 @@ def merge_(model: nn.Module, filter_fn: FilterFn | None = None) -> tuple[str, ..
     for parent, child, new in places:
         put([(parent, child)], new)
     switch_fast_paths(model)
+    tell_hub(model)
     return tuple(names)
 
 
 @torch.no_grad()
 def _dense(module: Any) -> nn.Module:
+    if isinstance(module, Adapter):
+        return _adapted(module)
     layer, spatial = (module.layer, module.spatial) if isinstance(module, Pointwise) else (module, 0)
     matrix = layer.to_dense()
     size, options = (layer.in_features, layer.out_features), {"device": "meta", "dtype": matrix.dtype}
     has_bias = layer.bias is not None
+    kind = getattr(module, "_dense_class", None) if has_bias else None
     dense: Any
-    if spatial:
+    if kind is not None:  # the `Conv1D` of transformers
+        with torch.device("meta"):
+            dense, matrix = kind(layer.out_features, layer.in_features), matrix.T
+    elif spatial:
         dense = (nn.Conv1d, nn.Conv2d)[spatial - 1](*size, 1, bias=has_bias, **options)
     else:
         dense = nn.Linear(*size, bias=has_bias, **options)
@@ -78,3 +91,14 @@ def _dense(module: Any) -> nn.Module:
     weight = matrix.contiguous().view(dense.weight.shape)
     dense.weight, dense.bias = nn.Parameter(weight, requires_grad=trainable), layer.bias
     return dense.train(module.training)  # type: ignore[no-any-return]
+
+
+def _adapted(module: Adapter) -> nn.Module:
+    """Return a copy of the frozen layer, with the update in its weight."""
+    layer: Any = _dense(module.layer) if isinstance(module.layer, CONVERTED) else module.layer
+    merged: Any = copy.copy(layer)
+    merged._parameters = {**layer._parameters}
+    delta = module.delta()
+    delta = delta.T if is_transposed(layer) else delta.view(layer.weight.shape)
+    merged.weight = nn.Parameter((layer.weight + delta).contiguous(), requires_grad=layer.weight.requires_grad)
+    return merged  # type: ignore[no-any-return]

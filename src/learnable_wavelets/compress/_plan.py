@@ -55,11 +55,7 @@ def plan(model: nn.Module, config: Compression, filter_fn: FilterFn | None = Non
 
 def decide(model: Any, config: Any, filter_fn: Any) -> list[Step]:
     """Return the decision about each dense layer; at least one is replaced."""
-    check_model(model)
-    if not isinstance(config, Compression):
-        raise TypeError(f"`config` must be a Compression, got {type(config).__name__}")
-    if filter_fn is not None and not callable(filter_fn):
-        raise TypeError(f"`filter_fn` must be a function of a module and its name, got {type(filter_fn).__name__}")
+    check_call(model, config, filter_fn)
     shared = make_filter(config, device="meta") if config.shared_filter else None
     timings: Timings = {}
     steps = [Step(d, _decide_one(d, config, filter_fn, shared, timings)) for d in find_dense(model)]
@@ -68,6 +64,15 @@ def decide(model: Any, config: Any, filter_fn: Any) -> list[Step]:
     if not any(step.entry.replaced for step in steps):
         raise ValueError(f"`model` has no layer to replace: {_why_none(steps)}")
     return steps
+
+
+def check_call(model: Any, config: Any, filter_fn: Any) -> None:
+    """Check what every conversion is called with."""
+    check_model(model)
+    if not isinstance(config, Compression):
+        raise TypeError(f"`config` must be a Compression, got {type(config).__name__}")
+    if filter_fn is not None and not callable(filter_fn):
+        raise TypeError(f"`filter_fn` must be a function of a module and its name, got {type(filter_fn).__name__}")
 
 
 def check_model(model: Any) -> None:
@@ -154,6 +159,12 @@ def _with_shared(steps: list[Step], bank: int) -> list[Step]:
             )  # fmt: skip
         result.append(Step(dense, entry))
     return result
+
+
+def with_entries(steps: list[Step], changed: list[Step]) -> list[Step]:
+    """Return the steps with those of the same layers changed."""
+    by_name = {step.dense.name: step for step in changed}
+    return [by_name.get(step.dense.name, step) for step in steps]
 
 
 def _why_none(steps: list[Step]) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """One dense layer: its shape, the layer in its place or the reason why it stays, and what both cost."""
+    """One dense layer: its shape, the layer in its place or why it stays, both costs, and the error of a fit."""
 
     name: str
     kind: str
@@ -27,6 +27,7 @@ class Entry:
     bytes: tuple[int, int]
     multiply_adds: tuple[int, int]
     speedup: float | None = None
+    error: float | None = None
 
     @property
     def replaced(self) -> bool:

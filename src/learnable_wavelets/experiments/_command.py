@@ -1,7 +1,7 @@
 """The commands `learnable-wavelets reproduce NAME` and `table FOLDER`: every layer, every seed, one table."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from .._command_line import add_options, parse_device, parse_names
-from . import report
+from . import conversion, report
 from .engine import Callbacks, Ranks, Record, execute, local_device, process_group, stored_rate, tuned
 from .paper import EXPERIMENTS
 from .spec import EVERY, Case, Experiment, Options, Run, Task, cases, parse
@@ -45,6 +45,7 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     texts = {"layers": ", ".join(SHARED), "default": "each experiment's own", "quick": "short", "paper": "published"}
     add_options(parser, Options, EVERY, texts, {"out": str(OUT), "seeds": "1"})
     parser.set_defaults(command=run_all)
+    conversion.add_command(names)
     parser = commands.add_parser("table", help="Make table and pictures anew.", description=report.table.__doc__)
     parser.add_argument("folder", type=Path, help="A results folder, as given to --out.")
     parser.set_defaults(command=lambda values: report.table(**values))
@@ -68,6 +69,8 @@ def run_experiment(experiment: Experiment, values: Mapping[str, Any]) -> int:
     options = replace(options, device=str(device))
     task = experiment.load(options, device)
     _check_tuning(options, task)
+    if options.tensorboard:
+        report.check_tensorboard()
     planned = cases(experiment, options, task)
     for case in planned:  # a wrong choice must fail now, not after the first layer's hour
         case.settings()
@@ -111,7 +114,7 @@ def _announce(console: Console, planned: list[Case]) -> None:
 
 def _run_cases(console: Console, planned: list[Case], ranks: Ranks) -> Iterator[Record]:
     options = planned[0].options
-    with Progress(console=console) as progress:
+    with Progress(console=console, disable=not console.is_terminal) as progress:
         for case in planned:
             if options.tune:
                 run = partial(_run_one, progress, ranks, options.out / "tuning", False)
@@ -122,7 +125,11 @@ def _run_cases(console: Console, planned: list[Case], ranks: Ranks) -> Iterator[
 
 def _run_one(progress: Progress, ranks: Ranks, out: Path, test: bool, case: Case, seed: int) -> Record:
     case = replace(case, options=replace(case.options, out=out))
-    with _progress_bar(progress, case.run(seed), case.recipe().steps, ranks) as callbacks:
+    with _progress_bar(progress, case.run(seed), case.recipe().steps, ranks) as callbacks, ExitStack() as stack:
+        if test and case.options.tensorboard:
+            folder = out / "tensorboard" / case.run(seed).name
+            writes = stack.enter_context(report.event_files(folder, case.options.overwrite))
+            callbacks = replace(callbacks, on_network=writes)
         record = execute(case, seed, ranks, callbacks, test)
     if ranks.writes:
         report.draw_filters(out, record)
@@ -148,7 +155,7 @@ def _progress_bar(progress: Progress, run: Run, steps: int, ranks: Ranks) -> Ite
         progress.update(bar, completed=steps)
         console.print(f"{label}: finished before, {path}; --overwrite trains again", soft_wrap=True)
 
-    yield Callbacks(lambda done: progress.update(bar, completed=done), on_epoch, on_finished)
+    yield Callbacks(lambda done: progress.update(bar, completed=done), on_epoch, on_finished=on_finished)
 
 
 def _metrics(record: Record) -> list[str]:

@@ -90,23 +90,27 @@ def _merge(
     return data if n is None else data.narrow(axis, 0, n)
 
 
-def decompose_levels(data: Tensor, plan: Plan, level: int) -> list[Any]:
-    """Return `[cA_n, {details_n}, ..., {details_1}]`."""
-    details, deepest = [], "a" * len(plan)
-    for _ in range(level):
+def decompose_levels(data: Tensor, plans: Sequence[Plan]) -> list[Any]:
+    """Return `[cA_n, {details_n}, ..., {details_1}]`, with a plan for each level, fine to coarse."""
+    details = []
+    for plan in plans:
         bands = decompose_axes(data, plan)
-        data = bands.pop(deepest)
+        data = bands.pop("a" * len(plan))
         details.append(bands)
     return [data, *reversed(details)]
 
 
 def reconstruct_levels(
-    cA: Tensor | None, details: Sequence[Mapping[str, Tensor | None]], plan: Plan, shape: tuple[int, ...] | None
-) -> Tensor:
+    cA: Tensor | None, details: Sequence[Mapping[str, Tensor | None]], plans: Sequence[Plan],
+    shape: tuple[int, ...] | None, argument: str = "shape",
+) -> Tensor:  # fmt: skip
     """Invert `decompose_levels`: to exactly `shape`, or as PyWavelets does."""
-    steps = [(None,) * len(plan)] * len(details) if shape is None else _lengths(cA, details, plan, shape)
-    data, deepest = cA, "a" * len(plan)
+    steps = [(None,) * len(plans[0])] * len(details)
+    if shape is not None:
+        steps = _lengths(cA, details, plans, shape, argument)  # type: ignore[assignment]
+    data, deepest = cA, "a" * len(plans[0])
     for index, (bands, lengths) in enumerate(zip(details, steps, strict=True), start=1):
+        plan = plans[-index]
         present = [band for band in bands.values() if band is not None]
         if data is None and not present:
             continue
@@ -130,20 +134,22 @@ def _fit(data: Tensor, detail: Tensor, plan: Plan, index: int) -> Tensor:
 
 
 def _lengths(
-    cA: Tensor | None, details: Sequence[Mapping[str, Tensor | None]], plan: Plan, shape: tuple[int, ...]
-) -> list[tuple[int, ...]]:
+    cA: Tensor | None, details: Sequence[Mapping[str, Tensor | None]], plans: Sequence[Plan], shape: tuple[int, ...],
+    argument: str,
+) -> list[tuple[int, ...]]:  # fmt: skip
     """Return the lengths before the steps of each level, coarse to fine, after a check that `coeffs` has them."""
-    steps, sizes = [], shape
+    steps, sizes, plan = [], shape, plans[0]
     for index in range(len(details), 0, -1):
+        plan = plans[-index]
         before, sizes = halve(sizes, plan)
         steps.append(before)
         given = [*details[index - 1].values(), *([cA] if index == 1 else [])]
         for band in given:
             if band is not None and sizes_along(band, plan) != sizes:
                 expected = f"lengths with {sizes_along(band, plan)} coefficients in `coeffs[{index}]`"
-                raise ValueError(f"`shape` must be {expected}, got {shown(shape)} with {sizes}")
+                raise ValueError(f"`{argument}` must be {expected}, got {shown(shape)} with {sizes}")
     if not details and cA is not None and sizes_along(cA, plan) != shape:
-        raise ValueError(f"`shape` must be {sizes_along(cA, plan)} at level 0, got {shown(shape)}")
+        raise ValueError(f"`{argument}` must be {sizes_along(cA, plan)} at level 0, got {shown(shape)}")
     return steps[::-1]
 
 

@@ -10,6 +10,14 @@ from torch import Tensor
 
 from . import reference
 from ._backend import BACKENDS
+from ._flat_recurrent import fake_gru as fake_gru
+from ._flat_recurrent import fake_gru_backward as fake_gru_backward
+from ._flat_recurrent import fake_lstm as fake_lstm
+from ._flat_recurrent import fake_lstm_backward as fake_lstm_backward
+from ._flat_recurrent import gru as gru
+from ._flat_recurrent import gru_backward as gru_backward
+from ._flat_recurrent import lstm as lstm
+from ._flat_recurrent import lstm_backward as lstm_backward
 from ._planes import dwt2 as dwt2
 from ._planes import dwt2_backward as dwt2_backward
 from ._planes import fake_dwt2 as fake_dwt2

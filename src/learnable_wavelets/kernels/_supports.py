@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from ._recurrence import Inputs, Recurrence
 from ._sandwich import Sandwich
 
 
@@ -28,6 +29,8 @@ class Backend(Protocol):
     SUPPORTS: Supports
     PLANES: Supports
     """Calls that its `PlaneBackend` serves: without dtypes it is none, and planes go through the 1-D functions."""
+    RECURRENT: Supports
+    """The calls of `gru` and `lstm` that it serves better than a loop over the steps."""
 
     def missing(self) -> str | None: ...
 
@@ -91,3 +94,19 @@ class PlaneBackend(Protocol):
         self, grad: Tensor, cA: Tensor, cD: Tensor, lo: Tensor, hi: Tensor, axis: int, start_level: int,
         needs: Sequence[bool],
     ) -> Sequence[Tensor]: ...  # fmt: skip
+
+
+class RecurrentBackend(Backend, Protocol):
+    """A back end that takes whole sequences: the reference, and those whose `RECURRENT` has dtypes."""
+
+    def recurrent(self, inputs: Inputs, start: tuple[Tensor, ...], recurrence: Recurrence) -> tuple[Tensor, ...]: ...
+
+    def recurrent_backward(
+        self,
+        grads: Sequence[Tensor],
+        inputs: Inputs,
+        start: tuple[Tensor, ...],
+        recurrence: Recurrence,
+        found: Sequence[Tensor],
+        needs: Sequence[bool],
+    ) -> Sequence[Tensor]: ...

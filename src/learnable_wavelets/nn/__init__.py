@@ -1,5 +1,6 @@
 """Drop-in layers and their base, wavelet transforms with trainable filters, and losses."""
 
+from ._adapter import Adapter as Adapter
 from ._dwt import DWT as DWT
 from ._dwt import IDWT as IDWT
 from ._dwt import Coefficients as Coefficients
@@ -23,6 +24,7 @@ __all__ = [
     "ISWT",
     "LSTM",
     "SWT",
+    "Adapter",
     "Coefficients",
     "Fastfood",
     "GRUCell",

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..functional._axes import read_plan
 from ..functional._bank import FilterBank
 from ..functional._dwt2 import DETAILS
-from ..functional._separable import decompose_axes, widen
+from ..functional._separable import decompose_levels, widen
 from ..functional._swtn import decompose_undecimated, pad_to
 from ..functional._undecimated import MODE
 from ..kernels import _dispatch_planes as kernels
@@ -66,12 +66,7 @@ class BandLoss(NamedTuple):
         bank = FilterBank(lo, hi, lo, hi)
         if self.transform == "swt":
             return decompose_undecimated(x, read_plan(x, bank, MODE, self.axes), self.level, 0, True, False)
-        plan, details = read_plan(x, bank, self.mode, self.axes), []
-        for _ in range(self.level):
-            bands = decompose_axes(x, plan)
-            x = bands.pop("a" * self.dims)
-            details.append(bands)
-        return [x, *reversed(details)]
+        return decompose_levels(x, [read_plan(x, bank, self.mode, self.axes)] * self.level)
 
     def value(self, x: Tensor, lo: Tensor, hi: Tensor) -> Tensor:
         """Return the loss of a difference; differentiable, and the definition of all else here."""

@@ -27,6 +27,8 @@ class Callbacks:
 
     on_step: Callable[[int], None] = lambda done: None
     on_epoch: Callable[[Record], None] = lambda record: None
+    on_network: Callable[[nn.Module, Record], None] = lambda network, record: None
+    """Called after each epoch with the network and the record, in the process that writes."""
     on_finished: Callable[[Path], None] = lambda path: None
     """Called with the path of a record that an earlier command has written."""
 
@@ -102,6 +104,7 @@ def _train(
         if epoch is not None:
             if lines is not None:
                 lines.write({"run": lines.path.stem, **epoch})
+                callbacks.on_network(trainer.network, epoch)
             callbacks.on_epoch(epoch)
         if checkpoint is not None:
             checkpoint.save_if_due(trainer)

@@ -8,7 +8,7 @@ from ..spec import Experiment, Options, PaperWavelet, Recipe, Task, length
 from ..tasks import Images, as_pixels, load_mnist, vary
 
 WIDTH, BATCH = 784, 100
-EPOCHS = 20
+EPOCHS = 40
 QUICK_STEPS = 300
 HELD_OUT = 6  # every sixth training image: 2,000 of 12,000
 LR_MULTIPLIER = "4"  # that of the library

@@ -84,10 +84,10 @@ def learning_curves(path: Path, runs: Sequence[Record]) -> None:
     save_figure(path, figure)
 
 
-def error_over_parameters(path: Path, rows: Sequence[Record]) -> None:
-    """Draw the first test metric of each row over its number of parameters; bars are the spread over seeds."""
+def error_over_parameters(path: Path, rows: Sequence[Record], metric: str | None = None) -> None:
+    """Draw a test metric of each row, the first, over its number of parameters; bars are the spread over seeds."""
     figure, ax = pyplot().subplots(layout="constrained")
-    metric = next(iter(rows[0]["last"]), None)
+    metric = metric or next(iter(rows[0]["last"]), None)
     for number, (label, line) in enumerate(_by_layer(rows).items()):
         points = [row for row in line if metric and row["last"][metric]["mean"] is not None]
         if points:

@@ -18,6 +18,7 @@ class Metric(NamedTuple):
 
 METRICS = {
     "error": Metric("error %", ".2f"),
+    "zero_shot": Metric("zero-shot error %", ".2f"),
     "cross_entropy": Metric("cross-entropy", ".4g"),
     "mse": Metric("MSE", ".2e"),
     "accuracy": Metric("accuracy", ".4f"),

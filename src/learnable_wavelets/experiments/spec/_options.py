@@ -79,6 +79,7 @@ class Options:
     resume: bool = flag("Go on from checkpoints.")
     overwrite: bool = flag("Train again where --out has a finished or an unfinished run.")
     checkpoint_seconds: float = option(30.0, "Time between checkpoints.", type=at_least(float, 0))
+    tensorboard: bool = flag("Write curves and pictures of the filters for TensorBoard below --out.")
     device: str = option("cpu", "Where to train: cpu, cuda, ...")
     threads: int | None = option(None, "CPU threads, torch's own number if not given.", type=at_least(int, 1))
     paper: PaperWavelet = PaperWavelet("haar", 6, 6)
@@ -89,8 +90,8 @@ WAVELET_OPTIONS = ("wavelet", "taps", "mode", "level", "constraint")
 WAVELET_LAYERS = ("wavelet", "stack", "frozen", "fixed")
 """The layers that take them."""
 EVERY = (
-    "layer", "seeds", "preset", "protocol", "epochs", "out", "resume", "overwrite", "checkpoint_seconds", "device",
-    "threads",
+    "layer", "seeds", "preset", "protocol", "epochs", "out", "resume", "overwrite", "checkpoint_seconds",
+    "tensorboard", "device", "threads",
 )  # fmt: skip
 """The options of `reproduce all`."""
 COMMON = (*WAVELET_OPTIONS, "lr_multiplier", "published_slicing", "learning_rate", *EVERY)

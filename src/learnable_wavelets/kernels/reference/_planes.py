@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ._backward import Gradients, _gradients
+from ._backward import Gradients, gradients
 from ._wavelet import decompose_level, reconstruct_level
 
 
@@ -37,7 +37,7 @@ def dwt2_backward(
     def function(*inputs: Any) -> Tensor:
         return dwt2(*inputs, *modes)
 
-    return _gradients(function, (x, lo0, hi0, lo1, hi1), grad, needs)
+    return gradients(function, (x, lo0, hi0, lo1, hi1), grad, needs)
 
 
 def idwt2_backward(
@@ -49,4 +49,4 @@ def idwt2_backward(
     def function(*inputs: Any) -> Tensor:
         return idwt2(*inputs, *rest)
 
-    return _gradients(function, (aa, ad, da, dd, lo0, hi0, lo1, hi1), grad, needs)
+    return gradients(function, (aa, ad, da, dd, lo0, hi0, lo1, hi1), grad, needs)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ._backward import Gradients, _gradients
+from ._backward import Gradients, gradients
 
 
 def swt(x: Tensor, lo: Tensor, hi: Tensor, axis: int, start_level: int, level: int, trim: bool) -> Tensor:
@@ -44,7 +44,7 @@ def swt_backward(
     def function(*inputs: Any) -> Tensor:
         return swt(*inputs, *rest)
 
-    return _gradients(function, (x, lo, hi), grad, needs)
+    return gradients(function, (x, lo, hi), grad, needs)
 
 
 def iswt_backward(
@@ -55,4 +55,4 @@ def iswt_backward(
     def function(*inputs: Any) -> Tensor:
         return iswt(*inputs, *rest)
 
-    return _gradients(function, (cA, cD, lo, hi), grad, needs)
+    return gradients(function, (cA, cD, lo, hi), grad, needs)

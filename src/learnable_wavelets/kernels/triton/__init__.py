@@ -18,6 +18,7 @@ SUPPORTS = Supports(
     () if not INSTALLED else ("cuda", "cpu") if INTERPRETED else ("cuda",),
 )
 PLANES = Supports((), ())  # the 1-D kernels, axis by axis
+RECURRENT = Supports((), ())
 _ROOMS = {
     "_sandwich": ("sandwich", "sandwich_backward"),
     "_transforms": ("fwht", "wavedec", "wavedec_backward", "waverec", "waverec_backward"),

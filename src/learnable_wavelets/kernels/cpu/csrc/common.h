@@ -27,6 +27,8 @@ enum {
     LW_ANTISYMMETRIC = 8,
     LW_ANTIREFLECT = 9,
 };
+enum { LW_SIGMOID = 0, LW_TANH = 1, LW_TANH_AFTER = 2 }; /* gates: the last after a reset gate has acted */
+enum { LW_GRU_PUBLISHED = 0, LW_GRU = 1, LW_LSTM = 2 };
 enum { LW_DEC_LO = 0, LW_DEC_HI = 1, LW_REC_LO = 2, LW_REC_HI = 3 };
 
 /* A multilevel transform. `len[j]` is the number of approximation coefficients after j levels (len[0] = n). A packed
@@ -54,11 +56,12 @@ typedef struct {
  * null pointer among the gradients means that it is not wanted. */
 typedef struct {
     int64_t rows, in, out, k, n, m;
+    int64_t banks, steps, inputs; /* of a recurrence: a bank for each block; see there */
     int chunked, wrap, bf16, threads;
     lw_plan w;
     double scale;
-    const void *x, *gy, *B, *G, *S, *bias, *filter[4];
-    void *y, *gx, *gB, *gG, *gS, *gbias, *gfilter[4];
+    const void *x, *gy, *W, *B, *G, *S, *bias, *filter[4];
+    void *y, *gx, *gW, *gB, *gG, *gS, *gbias, *gfilter[4];
     const int64_t *perm;
 } lw_job;
 
@@ -95,6 +98,17 @@ typedef struct {
     void *a, *d, *out, *gfilter[2];
 } lw_undecimated;
 
+/* A sequence through a recurrent cell. In `job`: rows is the batch, in the size of the state, k the number of gates, y the
+ * states after each step, x the input products of the gates, (first[steps], k in), or with W the inputs themselves,
+ * (first[steps], inputs). W is (inputs + 1, k, in padded to lw_aligned_size), the last row the bias, and so is gW. Step t has the rows first[t] to first[t + 1] - 1, never more than the step before: those of the first sequences. */
+typedef struct {
+    lw_job job;
+    int cell, reverse;
+    const int64_t *first;
+    const void *h0, *c0, *ghn, *gcn; /* of the backward pass, or null */
+    void *hn, *cn, *cells, *gh0, *gc0; /* `cells`: the second state after each step */
+} lw_recurrence;
+
 /* The kernels of one instruction set for one type. */
 typedef struct {
     int lanes;
@@ -107,6 +121,8 @@ typedef struct {
     int (*sandwich_backward)(const lw_job *);
     int (*planes)(const lw_planes *);
     int (*undecimated)(const lw_undecimated *);
+    int (*recurrent)(const lw_job *); /* the first member of an lw_recurrence */
+    int (*recurrent_backward)(const lw_job *);
 } lw_kernels;
 
 typedef struct {

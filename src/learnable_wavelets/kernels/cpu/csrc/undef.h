@@ -5,6 +5,16 @@
 #undef vec
 #undef uvec
 #undef pair
+#undef words
+#undef LW_MANTISSA
+#undef LW_ONE
+#undef LW_SIGN
+#undef LW_ROUNDER
+#undef LW_LN2_HI
+#undef LW_LN2_LO
+#undef LW_EXP_LEAST
+#undef LW_EXP_MOST
+#undef LW_EXP_TERMS
 #undef SWAP1
 #undef SWAP2
 #undef SWAP4
@@ -28,6 +38,7 @@
 #undef LW_CHUNKS
 #undef LW_THREAD_WORK
 #undef LW_FULL_ENOUGH
+#undef LW_RECURRENT_ENOUGH
 #undef LW_TILE
 #undef LW_PLANE_UNITS
 #undef LW_LEAST_ROWS
