@@ -99,8 +99,9 @@ def test_filters_are_made_once_per_sequence(kind, steps):
 
 
 def count_calls(monkeypatch) -> list[int]:
-    """Outputs of every call of the sandwich from here on."""
+    """Outputs of every call of the sandwich from here on; no kernel takes whole sequences."""
     calls = []
+    monkeypatch.setattr(_dispatch, "serves_sequences", lambda *_: False)
     original, prepared = _dispatch.sandwich, PreparedCall.__call__
 
     def counting(x, operands):

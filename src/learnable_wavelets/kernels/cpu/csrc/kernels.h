@@ -29,7 +29,7 @@ typedef struct {
     int64_t *perm;    /* a copy of the permutation, checked: the caller's may be rewritten by another thread */
     int64_t *inverse; /* of the permutation, to where the coefficients lie apart, */
     T *G_inverse;     /* and G in its order; backward only */
-    int64_t scratch_size, at_G, at_B, at_S, at_bias, at_filter, part_size;
+    int64_t scratch_size, at_W, at_G, at_B, at_S, at_bias, at_filter, part_size;
     int filter_grads, input_grads;
     /* long filters only: `lines` is not 0 */
     NAME(fft) *fft;
@@ -38,6 +38,7 @@ typedef struct {
 } NAME(call);
 
 #include "vec.h"
+#include "nonlinear.h"
 #include "fwht.h"
 #include "wavelet_tile.h"
 #include "wavelet_row.h"
@@ -48,6 +49,9 @@ typedef struct {
 #include "multilevel.h"
 #include "transforms.h"
 #include "sandwich.h"
+#include "gate.h"
+#include "recurrent.h"
+#include "recurrent_back.h"
 #undef FORM
 #undef E
 
@@ -58,6 +62,9 @@ typedef struct {
 #include "multilevel.h"
 #include "transforms.h"
 #include "sandwich.h"
+#include "gate.h"
+#include "recurrent.h"
+#include "recurrent_back.h"
 #undef FORM
 #undef E
 #include "fft_tile.h"
@@ -66,6 +73,12 @@ typedef struct {
 
 #include "run.h"
 #include "fwht_op.h"
+#include "plane_lines.h"
+#include "plane_grads.h"
+#include "planes.h"
+#include "planes_op.h"
+#include "undecimated.h"
+#include "undecimated_op.h"
 
 static const lw_kernels NAME(lw_kernels) = {
     LANES,
@@ -76,6 +89,10 @@ static const lw_kernels NAME(lw_kernels) = {
     NAME(waverec_backward),
     NAME(sandwich),
     NAME(sandwich_backward),
+    NAME(planes),
+    NAME(undecimated),
+    NAME(recurrent),
+    NAME(recurrent_backward),
 };
 
 #include "undef.h"
