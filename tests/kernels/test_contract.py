@@ -9,9 +9,14 @@ from learnable_wavelets.kernels import _library, triton
 from learnable_wavelets.kernels._backend import BACKENDS
 from learnable_wavelets.kernels._flat_recurrent import SCHEMAS
 from learnable_wavelets.kernels._sandwich import CONSTANTS, TENSORS, Sandwich, Transform
-from learnable_wavelets.kernels._supports import Backend, RecurrentBackend, Supports
+from learnable_wavelets.kernels._supports import Backend, PlaneBackend, RecurrentBackend, Supports
 
-FUNCTIONS = [name for name, value in vars(Backend).items() if inspect.isfunction(value) and not name.startswith("_")]
+
+def functions_of(protocol):
+    return [name for name, value in vars(protocol).items() if inspect.isfunction(value) and not name.startswith("_")]
+
+
+FUNCTIONS, OPTIONAL = functions_of(Backend), functions_of(PlaneBackend)
 
 
 def parameters(function):
@@ -19,7 +24,7 @@ def parameters(function):
 
 
 def test_functions_of_a_back_end():
-    assert sorted(FUNCTIONS) == sorted([*(_library.SCHEMAS.keys() - SCHEMAS.keys()), "missing"])
+    assert sorted(FUNCTIONS + OPTIONAL) == sorted([*(_library.SCHEMAS.keys() - SCHEMAS.keys()), "missing"])
 
 
 @pytest.mark.parametrize("name", BACKENDS)
@@ -30,6 +35,8 @@ def test_back_ends_agree(name):
         pytest.skip("its functions are not there")
     for function in FUNCTIONS:
         assert parameters(getattr(backend, function)) == parameters(getattr(Backend, function)), function
+    for function in OPTIONAL if backend.PLANES.dtypes else []:
+        assert parameters(getattr(backend, function)) == parameters(getattr(PlaneBackend, function)), function
     for function in ("recurrent", "recurrent_backward") if name == "reference" or backend.RECURRENT.dtypes else ():
         assert parameters(getattr(backend, function)) == parameters(getattr(RecurrentBackend, function)), function
 

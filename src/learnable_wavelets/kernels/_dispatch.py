@@ -15,7 +15,7 @@ from torch.autograd import forward_ad
 
 from . import reference
 from ._autograd import is_plain_eager
-from ._backend import BACKENDS, FORCED, REFERENCE, forced_backend
+from ._backend import BACKENDS, FORCED, REFERENCE, forced_backend, warn_without_kernels
 from ._flat import fwht as checked_fwht
 from ._flat_recurrent import Call, checked
 from ._library import EAGER, OPERATORS, call_operator
@@ -79,10 +79,12 @@ def waverec(coeffs: Sequence[Tensor | None], lo: Tensor, hi: Tensor, mode: str) 
 
 def sandwich(x: Tensor, operands: Sandwich) -> Tensor:
     """Return `y = scale * S W^-1 G P W B x + bias`, see `reference.sandwich`."""
-    backend, tensors = choose(x, operands.transform.mode), (x, *operands[:5], *operands.transform.bank)
+    backend, tensors = choose(x, operands.transform.mode), (x, *operands.tensors())
     if backend is REFERENCE:
         if not torch.compiler.is_dynamo_compiling():  # which would guard on every shape
             check_operands(x, operands)
+            if x.device.type == "cpu" and forced_backend() is None:
+                warn_without_kernels(operands.layout.n)
         with full_precision(x):
             return reference.sandwich(x, operands)
     if not is_plain_eager(tensors):
@@ -128,7 +130,12 @@ def choose(x: Tensor, mode: str, fits: bool = True, required: bool = True) -> Ba
     Raises:
         RuntimeError: the forced back end does not serve the call, and is `required` to.
     """
-    forced = forced_backend() if torch.compiler.is_compiling() else FORCED.get()
+    if torch.compiler.is_compiling():
+        forced = forced_backend()
+        if forced is None and reference.is_exporting_onnx():  # its runtimes have no kernel of ours
+            return REFERENCE
+    else:
+        forced = FORCED.get()
     backend = BACKENDS[forced or ("triton" if x.is_cuda else "cpu")]
     if backend is REFERENCE:
         return REFERENCE

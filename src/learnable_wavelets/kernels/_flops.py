@@ -72,6 +72,48 @@ def waverec_backward(grad: Shape, packed: Shape, *args: Any, out_shape: Any = No
     return waverec(packed, *filters_n_mode_level) * (2 + any(needs[1:]))
 
 
+def dwt2(x: Shape, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    """Count the columns, which make two planes of half the rows, and the rows of both."""
+    lo0, _, lo1, _, mode0, mode1 = args
+    m0: int = coeff_lengths(x[-2], lo0[0], mode0, 1)[0]
+    columns, rows = x[-1] * wavelet_flops(x[-2], lo0[0], mode0, 1), 2 * m0 * wavelet_flops(x[-1], lo1[0], mode1, 1)
+    return prod(x[:-2]) * (columns + rows)
+
+
+def idwt2(aa: Shape, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    *bank, n0, n1, mode0, mode1 = args[3:]
+    return dwt2((*aa[:-2], n0, n1), *bank, mode0, mode1)
+
+
+def dwt2_backward(grad: Shape, x: Shape, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    *rest, needs = args
+    return dwt2(x, *rest) * (bool(needs[0]) + 2 * any(needs[1:]))
+
+
+def idwt2_backward(grad: Shape, aa: Shape, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    *rest, needs = args
+    return idwt2(aa, *rest) * (any(needs[:4]) + 2 * any(needs[4:]))
+
+
+def swt(x: Shape, lo: Shape, hi: Shape, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    level: int = args[2]
+    return prod(x) * level * 4 * lo[0]
+
+
+def iswt(cA: Shape, cD: Shape, lo: Shape, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    return prod(cA) * 4 * lo[0]
+
+
+def swt_backward(grad: Shape, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    *rest, needs = args
+    return swt(*rest) * (bool(needs[0]) + 2 * any(needs[1:]))
+
+
+def iswt_backward(grad: Shape, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    *rest, needs = args
+    return iswt(*rest) * (any(needs[:2]) + any(needs[2:]))
+
+
 class _Recurrent(NamedTuple):
     """Operations of a forward pass: of both dense matrices, of the sandwiches, and of their transforms alone.
 

@@ -17,7 +17,7 @@ from .._checks import check_dropout, check_flag, check_size
 from ..kernels import _dispatch as kernels
 from ..kernels._recurrence import Inputs as KernelInputs
 from ..kernels._recurrence import Recurrence
-from ..kernels.reference import scan
+from ..kernels.reference import is_exporting_onnx, scan
 from ._fuse import SequenceContext
 from ._gates import stack_gates
 from ._recurrent import Gated, Inputs, LayerFactory, State, check_dense
@@ -91,6 +91,11 @@ class Recurrent(Gated):
 
     def forward(self, input: Tensor | PackedSequence, hx: Any = None) -> tuple[Any, Any]:
         """Return the output of the last layer at every step, and the last state of every layer and direction."""
+        if is_exporting_onnx():
+            name = type(self).__name__
+            raise RuntimeError(
+                f"`{name}` would be one ONNX node a step and operation: export `{name}Cell` and loop over it"
+            )
         if isinstance(input, PackedSequence):
             return self._forward_packed(input, hx)
         x = input

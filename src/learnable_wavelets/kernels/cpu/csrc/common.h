@@ -10,6 +10,7 @@
 
 #define LW_MAX_LEVEL 62
 #define LW_ALIGN 64
+#define LW_HUGE ((int64_t)1 << 22)
 
 enum { LW_OK = 0, LW_NO_MEMORY = 1, LW_BAD_PERM = 2 };
 enum { LW_F32 = 0, LW_F64 = 1, LW_BF16 = 2 };
@@ -64,6 +65,39 @@ typedef struct {
     const int64_t *perm;
 } lw_job;
 
+/* One axis of the 2-D transform: n samples, m coefficients of each band. An analysis sees `lead` samples before the first
+ * and `tail` after the last, edge[0..lead + tail - 1] in that order, in all 2 `half` of them. The filters are those of the
+ * operator; a gradient that is not wanted is NULL, and `grads` is 0 if neither is. */
+typedef struct {
+    int mode, taps, grads;
+    int64_t n, m, half, lead, tail;
+    lw_outside *edge;
+    const void *filter[2];
+    void *gfilter[2];
+} lw_axis;
+
+/* One call of the 2-D transform, float32 or float64. The analysis reads x and writes the four bands to `out`. With `bands`
+ * it is the adjoint: from bands to `out[0]`, if that is not NULL, and from x and bands to the gradients of the filters.
+ * `reversed`: an analysis reads the filters backwards, as it does those of a decomposition. */
+typedef struct {
+    int64_t planes;
+    int reversed, threads;
+    lw_axis axis[2];
+    const void *x, *bands[4];
+    void *out[4];
+} lw_planes;
+
+/* One call of the stationary transform, float32 or float64, see undecimated.h: rows of n values. Band a_j begins at
+ * `a` + (level - j) `stride` arrays of all rows, d_j likewise; with `trim` there is a_level only. The analysis reads x and
+ * writes a and d; `adjoint`: from a and d to `out`, if that is not NULL, and, with `grads`, from x, a and d to the gradients
+ * of the filters. */
+typedef struct {
+    int64_t rows, n, dilation, stride;
+    int level, taps, trim, inverse, adjoint, grads, threads;
+    const void *x, *filter[2];
+    void *a, *d, *out, *gfilter[2];
+} lw_undecimated;
+
 /* A sequence through a recurrent cell. In `job`: rows is the batch, in the size of the state, k the number of gates, y the
  * states after each step, x the input products of the gates, (first[steps], k in), or with W the inputs themselves,
  * (first[steps], inputs). W is (inputs + 1, k, in padded to lw_aligned_size), the last row the bias, and so is gW; H is such a
@@ -86,6 +120,8 @@ typedef struct {
     int (*waverec_backward)(const lw_job *);
     int (*sandwich)(const lw_job *);
     int (*sandwich_backward)(const lw_job *);
+    int (*planes)(const lw_planes *);
+    int (*undecimated)(const lw_undecimated *);
     int (*recurrent)(const lw_job *); /* the first member of an lw_recurrence */
     int (*recurrent_backward)(const lw_job *);
 } lw_kernels;
@@ -103,7 +139,12 @@ const lw_isa *lw_isa_at(int index); /* the usable ones, best first; NULL past th
 int lw_isa_force(const char *name); /* NULL: the best one again; returns 0 if the name is not usable */
 int lw_plan_init(lw_plan *p, int mode, int64_t n, int level, int taps); /* 0 if the sizes do not fit together */
 lw_outside lw_continue(int mode, int64_t n, int64_t i);
+int lw_axis_init(lw_axis *a, int mode, int64_t n, int taps); /* 0 if the sizes do not fit together; `edge` by lw_edges */
+int lw_edges(lw_axis *a);                                    /* 0 if there is no memory; for lw_free */
 void *lw_alloc(size_t bytes);
+/* Asks for large pages under a result of LW_HUGE bytes or more, as numpy does for its arrays: new memory costs a fault a
+ * page, and most of a transform's time is that. */
+void lw_expect(void *p, int64_t bytes);
 void lw_free(void *p);
 
 static inline int64_t lw_min(int64_t a, int64_t b) { return a < b ? a : b; }

@@ -9,6 +9,7 @@
 #define NAME(x) LW_CAT(x, SUFFIX)
 
 #define LW_MOST_STAGES 40
+#define LW_LARGE_RADICES 7 /* 11 to 31 */
 
 /* The FFT of one level of a long filter, for h complex values (fft_tile.h); spectra by place, 4 values each: P and Q, real
  * and imaginary (long_filter.h). */
@@ -19,6 +20,7 @@ typedef struct {
     int64_t *place;   /* of each frequency */
     int64_t *partner; /* by place: the place of the negative frequency */
     T *dec, *rec;
+    T roots[LW_LARGE_RADICES][2][32]; /* cos and sin of 2 pi m / r */
 } NAME(fft);
 
 typedef struct {
@@ -71,6 +73,12 @@ typedef struct {
 
 #include "run.h"
 #include "fwht_op.h"
+#include "plane_lines.h"
+#include "plane_grads.h"
+#include "planes.h"
+#include "planes_op.h"
+#include "undecimated.h"
+#include "undecimated_op.h"
 
 static const lw_kernels NAME(lw_kernels) = {
     LANES,
@@ -81,6 +89,8 @@ static const lw_kernels NAME(lw_kernels) = {
     NAME(waverec_backward),
     NAME(sandwich),
     NAME(sandwich_backward),
+    NAME(planes),
+    NAME(undecimated),
     NAME(recurrent),
     NAME(recurrent_backward),
 };

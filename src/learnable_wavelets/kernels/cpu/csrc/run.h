@@ -30,7 +30,7 @@ LW_LOCAL int NAME(run)(const NAME(call) *call, NAME(unit) tile, NAME(unit) singl
 #endif
     int64_t units = tiles + singles, chunks = lw_min(units, LW_CHUNKS);
     int64_t parts_size = call->part_size * chunks;
-    T *parts = call->part_size ? lw_alloc((size_t)parts_size * sizeof(T)) : NULL;
+    T *parts = chunks == 1 ? total : call->part_size ? lw_alloc((size_t)parts_size * sizeof(T)) : NULL;
     if (call->part_size && !parts) return LW_NO_MEMORY;
     int status = LW_OK;
     size_t room_bytes = ((size_t)room * (tiles ? sizeof(vec) : sizeof(T)) + 63) / 64 * 64;
@@ -66,7 +66,8 @@ LW_LOCAL int NAME(run)(const NAME(call) *call, NAME(unit) tile, NAME(unit) singl
         lw_free(room_here);
     }
     (void)threads;
-    if (status == LW_OK && parts) NAME(sum_parts)(call, parts, chunks, total);
+    if (parts == total) return status;
+    if (status == LW_OK) NAME(sum_parts)(call, parts, chunks, total);
     lw_free(parts);
     return status;
 }

@@ -40,6 +40,11 @@
 #undef LW_FULL_ENOUGH
 #undef LW_RECURRENT_ENOUGH
 #undef LW_TILE
+#undef LW_PLANE_UNITS
+#undef LW_LEAST_ROWS
+#undef LW_GROUPS
+#undef LW_FEW_ROWS
+#undef LW_LEAST_BLOCK
 #undef T
 #undef LANES
 #undef SUFFIX
