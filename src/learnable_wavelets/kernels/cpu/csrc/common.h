@@ -57,11 +57,11 @@ typedef struct {
 typedef struct {
     int64_t rows, in, out, k, n, m;
     int64_t banks, steps, inputs; /* of a recurrence: a bank for each block; see there */
-    int chunked, wrap, bf16, threads;
+    int chunked, wrap, bf16, threads, dense;
     lw_plan w;
     double scale;
-    const void *x, *gy, *W, *B, *G, *S, *bias, *filter[4];
-    void *y, *gx, *gW, *gB, *gG, *gS, *gbias, *gfilter[4];
+    const void *x, *gy, *W, *H, *B, *G, *S, *bias, *filter[4];
+    void *y, *gx, *gW, *gH, *gB, *gG, *gS, *gbias, *gfilter[4];
     const int64_t *perm;
 } lw_job;
 
@@ -100,7 +100,8 @@ typedef struct {
 
 /* A sequence through a recurrent cell. In `job`: rows is the batch, in the size of the state, k the number of gates, y the
  * states after each step, x the input products of the gates, (first[steps], k in), or with W the inputs themselves,
- * (first[steps], inputs). W is (inputs + 1, k, in padded to lw_aligned_size), the last row the bias, and so is gW. Step t has the rows first[t] to first[t + 1] - 1, never more than the step before: those of the first sequences. */
+ * (first[steps], inputs). W is (inputs + 1, k, in padded to lw_aligned_size), the last row the bias, and so is gW; H is such a
+ * matrix of the state, for the gates whose bits are in `dense` and which have no sandwich. Step t has the rows first[t] to first[t + 1] - 1, never more than the step before: those of the first sequences. */
 typedef struct {
     lw_job job;
     int cell, reverse;
