@@ -137,6 +137,7 @@ def test_no_weight_at_all_is_zero_and_compile():
     ("call", "error", "message"),
     [
         (lambda: WaveletLoss(transform="fft"), ValueError, "`transform` must be one of dwt, swt; got 'fft'"),
+        (lambda: WaveletLoss(["haar", "db2"], 2), ValueError, "`wavelet` must be one for all levels of WaveletLoss"),
         (lambda: WaveletLoss(norm="l3"), ValueError, "`norm` must be one of l1, l2, charbonnier; got 'l3'"),
         (lambda: WaveletLoss(weights=[1, 1]), ValueError, r"`weights` must have 4 entries, .* \[1, 1\]"),
         (lambda: WaveletLoss(level=1, weights=[1, [1, 2]]), ValueError, "`weights` must have 2 entries"),

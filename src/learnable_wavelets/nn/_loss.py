@@ -65,6 +65,8 @@ class WaveletLoss(nn.Module):
             self.transform: DWT | SWT = DWT(wavelet, level, mode, dims, learnable=learnable)
         else:
             self.transform = SWT(wavelet, level, dims, norm=True, learnable=learnable)
+        if self.transform._per_level:
+            raise ValueError("`wavelet` must be one for all levels of WaveletLoss, got a list")
         self.norm = check_choice("norm", norm, tuple(NORMS))
         self.weights = _read_weights(weights, level, 2**dims - 1)
 
