@@ -10,6 +10,7 @@ from torch import nn
 
 import learnable_wavelets as lw
 from learnable_wavelets import cli
+from learnable_wavelets.converter._file import skeleton
 
 from .compress.models import Conv1D, Tied, perceptron
 
@@ -112,6 +113,15 @@ def test_embeddings_convolutions_and_transposed_weights(command, tmp_path):
         assert torch.allclose(back.get_submodule(name)(x), other.get_submodule(name)(x), atol=1e-5), name
     image = torch.randn(1, 64, 4, 4)
     assert torch.allclose(back.convolution(image), other.convolution(image), atol=1e-5)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_matrix_with_modules_below_it_stays(order):
+    names = ["outer.weight", "outer.bias", "outer.inner.weight"][::order]
+    state = {name: torch.randn(64) if name.endswith("bias") else torch.randn(64, 64) for name in names}
+    model = skeleton(state)
+    assert {*model.state_dict()} == {*names}
+    assert lw.compress_(model, lw.Compression(layer="fastfood")).replaced == ("outer.inner",)
 
 
 def test_a_tied_weight_that_the_file_has_once(command, tmp_path):

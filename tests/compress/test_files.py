@@ -127,6 +127,17 @@ def test_the_whole_configuration_is_in_the_file(name, path):
     assert metadata(again) == values
 
 
+def test_how_the_layers_came_about_does_not_matter(path):
+    model = converted()
+    lw.save(model, path)
+    by_hand = nn.Sequential(
+        lw.WaveletLinear(64, 64), nn.ReLU(), lw.WaveletLinear(64, 48, bias=False), nn.ReLU(), nn.Linear(48, 2)
+    )
+    same_function(model, lw.load(by_hand, path), torch.randn(8, 64))
+    lw.save(by_hand, path)
+    same_function(model, lw.load(converted(), path), torch.randn(8, 64))
+
+
 def test_a_conv1d_is_one_after_load_and_merge(path):
     make = MODELS["conv1d"][0]
     lw.save(converted(make), path)

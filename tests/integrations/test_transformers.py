@@ -213,6 +213,22 @@ def test_another_head(tmp_path):
     assert same(whole, classifier)
 
 
+def test_the_encoder_alone_and_a_class_that_does_not_fit(tmp_path):
+    model = make(MODELS["t5"]).eval()
+    lw.compress_(model, SHARED)
+    scrambled(model).save_pretrained(tmp_path)
+    encoder = transformers.T5EncoderModel.from_pretrained(tmp_path)
+    assert same(encoder, model.encoder)
+    converted().save_pretrained(tmp_path / "bert")
+    with pytest.raises(ValueError, match="`quantization_config` must name layers of GPT2Model, got none of them"):
+        transformers.GPT2Model.from_pretrained(
+            tmp_path / "bert", config=transformers.GPT2Config(
+                **MODELS["gpt2"].options,
+                quantization_config=json.loads((tmp_path / "bert" / "config.json").read_text())["quantization_config"],
+            )
+        )  # fmt: skip
+
+
 def test_a_dense_checkpoint_is_converted_as_it_is_loaded(tmp_path):
     model = scrambled(bert())
     model.save_pretrained(tmp_path)

@@ -119,7 +119,9 @@ def test_filters_and_losses_go_to_a_writer():
     writer = Writer()
     plotting.add_filters(writer, model, 7)
     assert [*writer.figures] == ["filters/0.filter"]
-    assert all(count for count in writer.figures["filters/0.filter"][0])
+    counts, step = writer.figures["filters/0.filter"]
+    assert all(counts)
+    assert step == 7
     losses = lw.wavelet_losses(model)["0.filter"]
     assert writer.scalars == {f"wavelet_loss/0.filter/{n}": (float(v.detach()), 7) for n, v in losses.items()}
     assert not plt.get_fignums()

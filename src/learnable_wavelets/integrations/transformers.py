@@ -180,20 +180,19 @@ def _tie(model: Any) -> None:
 def _named_as_in(model: Any, done: Sequence[Conversion]) -> list[Conversion]:
     """Return the conversions of a checkpoint with the names that a model with another head, or with none, gives them.
 
-    Layers of a head that the model lacks are left out.
+    Layers of parts that the model lacks are left out: heads, or the decoder where only the encoder is loaded.
     """
     prefix = f"{model.base_model_prefix}."
     there = {name for name, _ in model.named_modules()}
     names = [name for conversion in done for name in conversion["layers"]]
     inner, based = (any(name.startswith(prefix) for name in group) for group in (there, names))
-    if inner and based:
-        own = {name: name for name in names if name in there or name.startswith(prefix)}
-    elif inner:
+    if inner and not based:
         own = {name: name if name in there else prefix + name for name in names}
-    elif based:
+    elif based and not inner:
         own = {name: name.removeprefix(prefix) for name in names if name.startswith(prefix)}
     else:
         own = {name: name for name in names}
+    own = {name: new for name, new in own.items() if new.partition(".")[0] in there}
     if not own:
         raise ValueError(f"`quantization_config` must name layers of {type(model).__name__}, got none of them")
     renamed = [{**c, "layers": [own[name] for name in c["layers"] if name in own]} for c in done]
