@@ -126,12 +126,20 @@ class WaveletQuantizer(HfQuantizer):  # type: ignore[misc]
 
 
 def record(model: Any) -> None:
-    """Write into the configuration of a model which of its layers are compressed, and which parameters are tied."""
-    done = conversions(model)
-    if done:
-        model.config.quantization_config = WaveletConfig(conversions=done)
-    elif method_of(model) == METHOD:
-        del model.config.quantization_config
+    """Write into the configuration of a model which of its layers are compressed, and which parameters are tied.
+
+    Parts with a configuration of their own, as the text model of a CLIP, can be loaded alone: theirs say it too.
+    """
+    parts: dict[int, Any] = {}
+    for module in model.modules():
+        if isinstance(module, transformers.PreTrainedModel):
+            parts.setdefault(id(module.config), module)
+    for part in parts.values():
+        done = conversions(part)
+        if done:
+            part.config.quantization_config = WaveletConfig(conversions=done)
+        elif method_of(part) == METHOD:
+            del part.config.quantization_config
     _tie(model)
 
 
