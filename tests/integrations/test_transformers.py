@@ -359,6 +359,15 @@ def test_broken_configurations_give_one_line(message, tmp_path):
     assert "\n" not in str(caught.value)
 
 
+def test_a_dense_checkpoint_that_says_it_is_compressed(tmp_path):
+    config = BertConfig(**MODELS["bert"].options)
+    model, sibling = BertModel(config), BertModel(config)
+    lw.compress_(model, WAVELET)
+    sibling.save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="the checkpoint must have the layers that its `quantization_config` names"):
+        BertModel.from_pretrained(tmp_path)
+
+
 def test_models_that_are_refused():
     model = bert()
     model.config.quantization_config = {"quant_method": "bitsandbytes"}
