@@ -10,6 +10,7 @@ from glob import glob
 from pathlib import Path
 
 from setuptools import Extension, setup
+from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 
 FOLDER = "src/learnable_wavelets/kernels/cpu/csrc"
@@ -43,6 +44,18 @@ class BuildKernels(build_ext):
         return True
 
 
+class Wheel(bdist_wheel):
+    """A wheel that has no extension, since its build failed, fits every platform, and is tagged so."""
+
+    def run(self) -> None:
+        """Build, look, pack."""
+        self.run_command("build")
+        if not any(map(os.path.exists, self.get_finalized_command("build_ext").get_outputs())):
+            self.distribution.ext_modules = []
+            self.root_is_pure, self.py_limited_api = True, False
+        super().run()
+
+
 kernels = Extension(
     "learnable_wavelets.kernels.cpu._cpu",
     sources=sorted(glob(f"{FOLDER}/*.c")),
@@ -55,6 +68,6 @@ pure = os.environ.get("LEARNABLE_WAVELETS_PURE", "0") not in ("", "0")
 
 setup(
     ext_modules=[] if pure else [kernels],
-    cmdclass={"build_ext": BuildKernels},
+    cmdclass={"build_ext": BuildKernels, "bdist_wheel": Wheel},
     options={} if pure else {"bdist_wheel": {"py_limited_api": "cp310"}},
 )

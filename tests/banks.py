@@ -18,8 +18,8 @@ MODES = pywt.Modes.modes
 
 
 def long_ones_slow(names: list[str]) -> list:
-    """Parameters of a test: the wavelets of more than 8 taps are left to the whole run, except for the two longest."""
-    quick = [name for name in names if pywt.Wavelet(name).dec_len <= 8] + ["db38", "dmey"]
+    """Parameters of a test: the wavelets of more than 6 taps are left to the whole run, except for the two longest."""
+    quick = [name for name in names if pywt.Wavelet(name).dec_len <= 6] + ["db38", "dmey"]
     return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
 
 

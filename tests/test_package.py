@@ -24,8 +24,8 @@ SURFACE = {
         "load_adapter", "merge_", "parameter_groups", "plan", "save", "save_adapter",
     ],
     "learnable_wavelets.functional": [
-        "MODES", "PackedLayout", "adjoint", "alias_cancellation_loss", "dwt", "dwt2", "dwtn", "fwht", "idwt",
-        "idwt2", "idwtn", "inverse_wavelet_packet", "inverse_wavelet_packet2", "iswt", "iswt2", "iswtn",
+        "MODES", "PackedLayout", "PerLevel", "adjoint", "alias_cancellation_loss", "dwt", "dwt2", "dwtn", "fwht",
+        "idwt", "idwt2", "idwtn", "inverse_wavelet_packet", "inverse_wavelet_packet2", "iswt", "iswt2", "iswtn",
         "orthogonality_loss", "pack", "perfect_reconstruction_loss", "swt", "swt2", "swtn", "unpack",
         "wavedec", "wavedec2", "wavedecn", "wavelet_packet", "wavelet_packet2", "waverec", "waverec2",
         "waverecn",

@@ -17,8 +17,8 @@ COLOURS = {
 }
 
 
-def write(name: str, draw: Callable[[dict[str, str]], Figure]) -> None:
-    """Write `NAME-light.svg` and `NAME-dark.svg` beside this script, the same bytes from run to run."""
+def write(name: str, draw: Callable[[dict[str, str]], Figure], folder: Path = Path(__file__).parent) -> None:
+    """Write `NAME-light.svg` and `NAME-dark.svg` into a folder, the same bytes from run to run."""
     for scheme, colours in COLOURS.items():
         settings = {
             "svg.hashsalt": name,
@@ -33,8 +33,7 @@ def write(name: str, draw: Callable[[dict[str, str]], Figure]) -> None:
         }
         with plt.rc_context(settings):
             figure = draw(colours)
-            path = Path(__file__).with_name(f"{name}-{scheme}.svg")
-            figure.savefig(path, transparent=True, metadata={"Date": None, "Creator": None})
+            figure.savefig(folder / f"{name}-{scheme}.svg", transparent=True, metadata={"Date": None, "Creator": None})
             plt.close(figure)
 
 

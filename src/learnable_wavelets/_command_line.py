@@ -44,6 +44,7 @@ def add_options(
     defaults: Mapping[str, Any] | None = None,
 ) -> None:
     """Add the fields of `record`, or those in `names`; `texts` fills in the help, `defaults` is only shown."""
+    parser.usage = "%(prog)s [OPTIONS]"  # argparse's own repeats the list below, over lines that it cannot break
     for field in dataclasses.fields(record):
         if field.metadata and (names is None or field.name in names):
             keywords = {key: value for key, value in field.metadata.items() if key != "parse"}

@@ -1,13 +1,15 @@
 """The commands from end to end with tiny sizes, the memory counts and the peers."""
 
 import json
+import platform
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 import torch
 from tools.bench import __main__ as maintainers
-from tools.bench import _peers, memory, scaling, transforms
+from tools.bench import _peers, images, memory, scaling, transforms
 from torch import nn
 
 import learnable_wavelets as lw
@@ -27,6 +29,8 @@ def bench(monkeypatch, tmp_path):
     monkeypatch.setattr(transforms, "FWHT_SIZES", (16,))
     monkeypatch.setattr(transforms, "FWHT_ELEMENTS", (64,))
     monkeypatch.setattr(transforms, "WAVEDEC_SHAPE", (2, 1024))
+    monkeypatch.setattr(images, "IMAGES", (2, 64, 72))
+    monkeypatch.setattr(images, "SIGNALS", (8, 256))
 
     def run(*words, extended=False):
         sizes = ["--sizes", "16,48", "--batch", "4", "--seconds", "0", "--out", str(tmp_path / "out")]
@@ -42,13 +46,19 @@ def bench(monkeypatch, tmp_path):
 
 @pytest.mark.slow
 def test_all_parts(bench, tmp_path, capsys):
-    assert bench("--transforms", "--memory", "--scaling", extended=True) == 0
+    assert bench("--transforms", "--images", "--memory", "--scaling", extended=True) == 0
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     points = {(r["step"], r["precision"], r["n"], r["batch"], r["layer"]) for r in results["layers"]}
-    assert len(points) == len(results["layers"]) == 2 * 2 * 5
+    packed = [r for r in results["layers"] if r["layer"] == _layers.PACKED]
+    assert {r["step"] for r in packed} <= {"forward"}
+    assert len(points) == len(results["layers"]) == 2 * 2 * 5 + len(packed)
     assert all(r["seconds"]["lower"] <= r["seconds"]["median"] <= r["seconds"]["upper"] for r in results["layers"])
     assert {r["name"] for r in results["transforms"]} >= {"ours", "pywt", "ptwt", "fht-cpu", "hadamard-transform"}
     assert all(r["status"] == "measured" for r in results["transforms"] if r["name"] in ("ours", "pywt"))
+    assert {r["transform"] for r in results["images"]} == {"wavedec2", "swt", "WaveletLoss"}
+    assert {r["name"] for r in results["images"]} >= {"ours", "ours, gradients", "ours, reused", "pywt", "ptwt"}
+    assert all(r["status"] == "measured" for r in results["images"])
+    assert all(r["peak"] > 0 for r in results["images"] if r["transform"] == "WaveletLoss" and r["name"] == "ours")
     assert {(r["n"], r["batch"]) for r in results["memory"]} == {(16, 4), (48, 4)}
     assert len(results["exponents"]) == 2 * 4
     assert results["machine"]["threads"] == torch.get_num_threads()
@@ -56,10 +66,11 @@ def test_all_parts(bench, tmp_path, capsys):
     assert results["settings"]["backends"] == list(lw.kernels.available_backends())
     pictures = {path.name for path in (tmp_path / "out").glob("*.png")}
     assert pictures == {"layers-float32.png", "fwht.png", "scaling.png"}
-    last = capsys.readouterr().out.strip().splitlines()[-1]
-    assert last.startswith("Is the swap worth it on this machine, at these sizes?")
+    shown = capsys.readouterr().out
     text = (tmp_path / "out" / "results.md").read_text()
-    assert text.strip().endswith(last)
+    answer = text.splitlines()[2]
+    assert answer.startswith("Is the swap worth it on this machine, at these sizes?")
+    assert answer in shown[: shown.index("Forward (inference")]
     assert "| 48 | 4 | db6 |" in text
 
 
@@ -69,6 +80,7 @@ def test_forced_backend_and_one_layer(bench, tmp_path, capsys):
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     assert results["settings"]["backend"] == "reference"
     assert {r["layer"] for r in results["layers"]} == {"x.clone()", "nn.Linear", "db2"}
+    assert all(r["best"] == r["speedup"] for r in results["layers"])  # a packed weight is for inference
     assert {r["step"] for r in results["layers"]} == {"training"}
     assert {r["precision"] for r in results["layers"]} == {"float64"}
     assert "backend: reference" in capsys.readouterr().out
@@ -78,8 +90,8 @@ def test_forced_backend_and_one_layer(bench, tmp_path, capsys):
     ("words", "message"),
     [
         (
-            ["--layers", "dense"],
-            "`layers` must be fastfood or names of discrete pywt wavelets such as haar, got 'dense'",
+            ["--layers", "haarr"],
+            "`layers` must be fastfood or names of discrete pywt wavelets, got 'haarr'; the nearest names are haar",
         ),
         (["--layers", "mexh"], "got 'mexh'"),
         (["--sizes", "1"], "`sizes` must be whole numbers of at least 2, such as 1,3; got '1'"),
@@ -153,6 +165,28 @@ def test_forward_is_inference():
     assert not any(seen)
 
 
+def test_the_packed_product_is_that_of_the_layer():
+    layer, x = nn.Linear(24, 24), torch.randn(5, 24)
+    call = _layers.packed_linear(layer, x)
+    if call is None:
+        pytest.skip("torch was built without oneDNN")
+    torch.testing.assert_close(call(), layer(x).detach())
+    assert _layers.packed_linear(layer.double(), x.double()) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("model name\t: A CPU\ncpu family\t: 25\nmodel\t\t: 17\n\nmodel name\t: B", "A CPU, family 25, model 17"),
+        ("CPU implementer : 0x41\n", "a machine"),  # ARM
+    ],
+)
+def test_the_processor_is_named(monkeypatch, text, name):
+    monkeypatch.setattr(Path, "read_text", lambda self, encoding: text)
+    monkeypatch.setattr(platform, "processor", lambda: "a machine")
+    assert _device._cpu_model() == name
+
+
 def test_kept_bytes_are_those_of_the_input_for_a_dense_layer():
     x = torch.randn(8, 64)
     assert memory.kept_bytes(nn.Linear(64, 64), x) == 8 * 64 * 4
@@ -224,4 +258,5 @@ def test_precisions_on_a_gpu():
 def test_a_device_without_kernels_is_reported(backends, machine, says):
     results = {"machine": machine, "versions": {"torch": "2"}, "settings": {"backend": None, "backends": backends}}
     assert ("No kernel is available here" in _files.about(results)) == says
+    assert ("To have the kernels, install a wheel" in _files.about(results)) == (says and "cpu" in machine)
     assert ("G; triton 3.9" in _files.about(results)) == (machine.get("triton") is not None)

@@ -59,7 +59,7 @@ def test_verdict_names_crossover_factors_and_losses():
     found = rows({(256, 1): (1.0, 2.0), (256, 64): (3.0, 1.0), (1024, 1): (12.0, 1.0), (1024, 64): (4.0, 2.0)})
     assert _verdict.verdict(found) == (
         "Is the swap worth it on this machine, at these sizes? Yes in 3 of 4 cases. "
-        "Speed against nn.Linear: haar: forward faster from n = 1024, 2.0x to 12x at n = 1024."
+        "Speed against the best dense product: haar: forward faster from n = 1024, 2.0x to 12x at n = 1024."
     )
     assert _verdict.losses(found) == (4, ["haar forward n = 256, batch 1: 0.5x"])
 
@@ -69,13 +69,23 @@ def test_verdict_names_crossover_factors_and_losses():
     [
         (
             (4.0, 2.0),
-            "Yes, in every case. Speed against nn.Linear: haar: training faster from n = 256, 2.0x at n = 256.",
+            "Yes, in every case. Speed against the best dense product: haar: training faster from n = 256, "
+            "2.0x at n = 256.",
         ),
-        ((1.0, 4.0), "No. Speed against nn.Linear: haar: training slower, 0.25x at n = 256."),
+        ((1.0, 4.0), "No. Speed against the best dense product: haar: training slower, 0.25x at n = 256."),
     ],
 )
 def test_verdict_of_one_case(times, words):
     assert _verdict.verdict(rows({(256, 8): times}, "training")).endswith(words)
+
+
+def test_the_best_dense_product_decides():
+    times = {_layers.DENSE: [4.0] * 3, _layers.PACKED: [1.0] * 3, "haar": [2.0] * 3}
+    found = _layers.records(_layers.Case("forward", "float32", 64, 1), times)
+    assert [row["best"]["median"] for row in found] == [0.25, 1.0, 0.5]
+    assert _verdict.verdict(found).endswith("haar: forward slower, 0.5x at n = 64 (2.0x nn.Linear).")
+    (table,) = _tables.layer_tables(found)
+    assert table.rows[2][3:6] == ("2.00 s", "2.00", "0.50 [0.50, 0.50]")
 
 
 def test_a_loss_within_the_spread_says_so():

@@ -58,6 +58,16 @@ def test_low_rank_is_the_best_of_its_rank_on_the_data(bias):
     assert output_error(before[0], after[0], x) == pytest.approx(report.layers[0].error, rel=1e-3)
 
 
+def test_leading_directions_of_a_wide_matrix(monkeypatch):
+    matrix = torch.randn(80, 50) @ torch.diag(0.8 ** torch.arange(50.0))
+    exact = _project._leading(matrix, 6)
+    monkeypatch.setattr(_project, "_EXACT", 20)
+    nearly = _project._leading(matrix, 6, exact=False)
+    assert torch.allclose(nearly.T @ nearly, torch.eye(6), atol=1e-5)
+    assert torch.allclose(nearly @ nearly.T, exact @ exact.T, atol=1e-2)
+    assert not torch.equal(nearly, exact)
+
+
 def test_the_bias_takes_up_the_mean():
     model, x = nn.Sequential(nn.Linear(64, 64)), data()
     bias = model[0].bias
@@ -237,8 +247,9 @@ def test_dtypes(dtype):
 
 def test_inputs_that_are_always_the_same():
     model, x = perceptron(), torch.ones(8, 64)
-    before, after, _ = fitted(model, STACK, x)
+    before, after, report = fitted(model, STACK, x)
     assert torch.allclose(after(x), before(x), atol=1e-4)
+    assert report.layers[0].error == 0
 
 
 def test_moments_in_parts(monkeypatch):

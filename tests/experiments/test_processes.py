@@ -29,7 +29,7 @@ def python(*words: object) -> str:
 @pytest.mark.slow
 def test_killed_runs_leave_what_an_undisturbed_run_leaves(tmp_path: Path) -> None:
     """A few kills; `tools/kill_run.py` with its defaults does twenty."""
-    words = ("--", "mnist", "--data", "sample", "--protocol", "ours", "--epochs", "2", "--threads", "1")
+    words = ("--", "shootout", "--data", "sample", "--layer", "fastfood", "--epochs", "6", "--threads", "1")
     out = python("tools/kill_run.py", "--kills", 2, "--window", 0.2, "--early", 0, "--folder", tmp_path, *words)
     assert "2 kills, 2 files: the same" in out
 

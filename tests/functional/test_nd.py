@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from learnable_wavelets import FilterBank, LearnableWaveletFilter
 from learnable_wavelets.functional import (
-    dwt,
     dwt2,
     dwtn,
     idwt,
@@ -22,7 +21,7 @@ from learnable_wavelets.functional import (
     waverecn,
 )
 
-from ..banks import EXACT, MODES, assert_same, quietly, random_bank, signal, whole_graph
+from ..banks import MODES, assert_same, quietly, random_bank, signal, whole_graph
 from ..strategies import modes, short_wavelets
 
 slow = pytest.mark.slow
@@ -132,43 +131,6 @@ class TestEqualsPywt:
         x, filter = signal(2, 13, 10), LearnableWaveletFilter(random_bank(4), dtype=torch.float64)
         same(wavedec2(x, filter, mode, 1), pywt.wavedec2(x.numpy(), filter.to_pywt(), mode, 1))
         same(wavedec2(x, (filter, "db3"), mode, 1), pywt.wavedec2(x.numpy(), (filter.to_pywt(), "db3"), mode, 1))
-
-
-class TestTheShapeComesBack:
-    @pytest.mark.parametrize("mode", MODES)
-    @pytest.mark.parametrize("wavelet", ["bior2.4", *(pytest.param(w, marks=slow) for w in ("haar", "db3", "db10"))])
-    def test_one_dimension(self, wavelet, mode):
-        for n in range(2, 41):
-            x = signal(n)
-            for level in (0, 1, 3):
-                try:
-                    coeffs = quietly(wavedec, x, wavelet, mode, level)
-                except ValueError:
-                    continue
-                assert_same(waverec(coeffs, wavelet, mode, n=n), x)
-                kept = [coeffs[0], *[None if i == 1 else c for i, c in enumerate(coeffs[1:])]]
-                zeros = [c if k is not None else torch.zeros_like(c) for c, k in zip(coeffs, kept, strict=True)]
-                assert_same(waverec(kept, wavelet, mode, n=n), waverec(zeros, wavelet, mode, n=n))
-            assert_same(idwt(*dwt(x, wavelet, mode), wavelet, mode, n=n), x)
-
-    @pytest.mark.slow
-    @pytest.mark.parametrize("mode", MODES)
-    @pytest.mark.parametrize("wavelet", EXACT[::5])
-    def test_every_shape_to_40(self, wavelet, mode):
-        first = 2 if "reflect" in mode else 1
-        for n in range(first, 41):
-            for m in {first, 3, 10, 40 - n + first}:
-                x = signal(n, m)
-                coeffs = quietly(wavedec2, x, wavelet, mode, 1)
-                assert_same(waverec2(coeffs, wavelet, mode, shape=(n, m)), x, 1e-9)
-
-    def test_absent_bands_of_odd_lengths(self):
-        x = signal(21, 17)
-        coeffs = wavedecn(x, "db2", level=2)
-        zeros = [coeffs[0], {key: torch.zeros_like(c) for key, c in coeffs[1].items()}, coeffs[2]]
-        kept = [coeffs[0], {}, coeffs[2]]
-        assert_same(waverecn(kept, "db2", shape=(21, 17)), waverecn(zeros, "db2", shape=(21, 17)))
-        assert waverecn([None, {}, {"dd": coeffs[2]["dd"]}], "db2", shape=(21, 17)).shape == (21, 17)
 
 
 @pytest.mark.parametrize(

@@ -25,35 +25,40 @@ def same_nodes(ours, nodes):
 
 
 @settings(max_examples=40)
-@given(st.integers(2, 40), short_wavelets, modes, st.integers(1, 3))
-def test_one_dimension(n, wavelet, mode, level):
-    x = signal(2, n)
-    tree = pywt.WaveletPacket(x.numpy(), wavelet, mode, maxlevel=level)
+@given(st.integers(2, 40), st.integers(-3, 2), short_wavelets, modes, st.integers(1, 3))
+def test_one_dimension(n, axis, wavelet, mode, level):
+    x = signal(2, 3, n).movedim(-1, axis)
+    tree = pywt.WaveletPacket(x.numpy(), wavelet, mode, level, axis)
     try:
         nodes = tree.get_level(level)
     except ValueError:  # one sample, to reflect
         with pytest.raises(ValueError, match=r"at least 2 samples|`level` must be"):
-            quietly(wavelet_packet, x, wavelet, mode, level)
+            quietly(wavelet_packet, x, wavelet, mode, level, axis)
         return
     if 2**level > n * pywt.Wavelet(wavelet).dec_len:
         return
     for order in ("natural", "freq"):
-        packet = quietly(wavelet_packet, x, wavelet, mode, level, order=order)
+        packet = quietly(wavelet_packet, x, wavelet, mode, level, axis, order)
         same_nodes(packet, tree.get_level(level, order))
-        assert_same(inverse_wavelet_packet(packet, wavelet, mode, n=n), x)
+        assert_same(inverse_wavelet_packet(packet, wavelet, mode, axis, n=n), x)
     assert nodes
 
 
 @settings(max_examples=25)
-@given(st.tuples(st.integers(4, 14), st.integers(4, 14)), short_wavelets, modes, st.integers(1, 2))
-def test_two_dimensions(shape, wavelet, mode, level):
+@given(
+    st.tuples(*[st.integers(4, 11)] * 3), st.permutations([0, -2, 2]).map(lambda axes: tuple(axes[:2])),
+    short_wavelets, modes, st.integers(1, 2),
+)  # fmt: skip
+def test_two_dimensions(shape, axes, wavelet, mode, level):
     x = signal(*shape)
-    tree = pywt.WaveletPacket2D(x.numpy(), wavelet, mode, maxlevel=level)
-    packet = quietly(wavelet_packet2, x, wavelet, mode, level)
+    tree = pywt.WaveletPacket2D(x.numpy(), wavelet, mode, level, axes)
+    packet = quietly(wavelet_packet2, x, wavelet, mode, level, axes)
     same_nodes(packet, tree.get_level(level))
-    assert_same(inverse_wavelet_packet2(packet, wavelet, mode, shape=shape), x)
+    sizes = tuple(shape[axis] for axis in axes)
+    assert_same(inverse_wavelet_packet2(packet, wavelet, mode, axes, shape=sizes), x)
     rows = tree.get_level(level, "freq")
-    same_nodes(quietly(wavelet_packet2, x, wavelet, mode, level, order="freq"), [node for row in rows for node in row])
+    in_rows = quietly(wavelet_packet2, x, wavelet, mode, level, axes, "freq")
+    same_nodes(in_rows, [node for row in rows for node in row])
 
 
 def test_axes_defaults_and_even_lengths_without_n():

@@ -14,7 +14,7 @@ if "cpu" in available_backends():
     ISAS = _cpu.isas()
 else:
     ISAS = []
-    collect_ignore += ["test_cpu_kernels.py", "test_operators.py"]
+    collect_ignore += ["test_cpu_kernels.py", "test_operators.py", "test_recurrent_kernels.py"]
 if find_spec("triton") is None:
     collect_ignore += ["test_triton_compiles.py", "test_triton_kernels.py", "test_triton_layers.py"]
 

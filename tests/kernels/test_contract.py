@@ -7,10 +7,16 @@ import torch
 
 from learnable_wavelets.kernels import _library, triton
 from learnable_wavelets.kernels._backend import BACKENDS
+from learnable_wavelets.kernels._flat_recurrent import SCHEMAS
 from learnable_wavelets.kernels._sandwich import CONSTANTS, TENSORS, Sandwich, Transform
-from learnable_wavelets.kernels._supports import Backend, Supports
+from learnable_wavelets.kernels._supports import Backend, PlaneBackend, RecurrentBackend, Supports
 
-FUNCTIONS = [name for name, value in vars(Backend).items() if inspect.isfunction(value) and not name.startswith("_")]
+
+def functions_of(protocol):
+    return [name for name, value in vars(protocol).items() if inspect.isfunction(value) and not name.startswith("_")]
+
+
+FUNCTIONS, OPTIONAL = functions_of(Backend), functions_of(PlaneBackend)
 
 
 def parameters(function):
@@ -18,7 +24,7 @@ def parameters(function):
 
 
 def test_functions_of_a_back_end():
-    assert sorted(FUNCTIONS) == sorted([*_library.SCHEMAS, "missing"])
+    assert sorted(FUNCTIONS + OPTIONAL) == sorted([*(_library.SCHEMAS.keys() - SCHEMAS.keys()), "missing"])
 
 
 @pytest.mark.parametrize("name", BACKENDS)
@@ -29,6 +35,10 @@ def test_back_ends_agree(name):
         pytest.skip("its functions are not there")
     for function in FUNCTIONS:
         assert parameters(getattr(backend, function)) == parameters(getattr(Backend, function)), function
+    for function in OPTIONAL if backend.PLANES.dtypes else []:
+        assert parameters(getattr(backend, function)) == parameters(getattr(PlaneBackend, function)), function
+    for function in ("recurrent", "recurrent_backward") if name == "reference" or backend.RECURRENT.dtypes else ():
+        assert parameters(getattr(backend, function)) == parameters(getattr(RecurrentBackend, function)), function
 
 
 def test_an_unknown_function_of_triton():
@@ -46,6 +56,13 @@ def test_schemas_come_from_one_table(name, before, after):
     written = {"Tensor": "Tensor", "Tensor?": "Optional[Tensor]", "int[]": "List[int]"}
     expected = [written.get(kind, kind) for kind in (*TENSORS.values(), *CONSTANTS.values())]
     assert kinds[before:stop] == expected
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_recurrent_schemas_hold_the_operands_of_the_table(name):
+    arguments = {a.name: str(a.type) for a in _library.OPERATORS[name]._schema.arguments}
+    first = list(arguments).index("diag_in")
+    assert list(arguments)[first : first + len(TENSORS) + len(CONSTANTS)] == [*TENSORS, *CONSTANTS]
 
 
 def test_the_record_lists_what_the_tables_name():

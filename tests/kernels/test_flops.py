@@ -1,12 +1,17 @@
 """Formulas for `FlopCounterMode`, against counts by hand."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from learnable_wavelets import Fastfood, WaveletLinear, functional
 from learnable_wavelets.kernels import available_backends, use_backend
-from learnable_wavelets.nn import GRU
+from learnable_wavelets.kernels._library import OPERATORS
+from learnable_wavelets.nn import GRU, LSTM
+
+from .recurrences import recurrence_case, with_tensors
 
 pytestmark = pytest.mark.skipif("cpu" not in available_backends(), reason="the extension was not built")
 
@@ -49,3 +54,22 @@ def test_backward():
 def test_nothing_is_free(kind, backend):
     with use_backend(backend):
         assert count(lambda: kind(N, N)(torch.randn(ROWS, N))) > 0
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_whole_sequences(cell):
+    """A counter hooks modules, which then take the loop; the operators themselves count as much.
+
+    Backward computes the products again, those with the inputs too.
+    """
+    layer, inputs, hidden = {"gru": GRU, "lstm": LSTM}[cell], 2, 16
+    layer = layer(inputs, hidden, recurrent_layer=partial(WaveletLinear, level=2))
+    call = recurrence_case(cell, batch=ROWS, steps=5, inputs=inputs)
+    live = with_tensors(call, lambda t: t.requires_grad_() if t.is_floating_point() else t).flat()
+    with torch.no_grad():
+        forward = count(lambda: layer(torch.randn(5, ROWS, inputs)))
+        assert count(lambda: OPERATORS[cell](*live)) == forward
+    products = 5 * ROWS * len(layer.GATES)
+    transforms = products * 2 * 2 * 4 * (16 + 8)
+    again = 3 * products * 2 * inputs * hidden + 2 * (forward - products * 2 * inputs * hidden) + transforms
+    assert count(lambda: OPERATORS[cell](*live)[0].sum().backward()) == forward + again

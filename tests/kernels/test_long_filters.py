@@ -12,8 +12,8 @@ from .cases import LAYOUTS
 pytestmark = pytest.mark.skipif("cpu" not in available_backends(), reason="the extension was not built")
 
 LONG = 40  # LW_LONG of long_filter.h
-# level by width: small primes 2, 3, 5 and 7 in every place, filters longer than the signal among them
-WIDTHS = {2: 1, 8: 1, 12: 1, 16: 2, 24: 3, 28: 1, 40: 2, 60: 2, 64: 3}
+# level by width: small primes 2, 3, 5 and 7 in every place, filters longer than the signal among them; then larger ones
+WIDTHS = {2: 1, 8: 1, 12: 1, 16: 2, 24: 3, 28: 1, 40: 2, 60: 2, 64: 3, 26: 1, 44: 2, 62: 1}
 
 
 def operands(layout, level, taps, dtype, scale=2.0):
@@ -60,9 +60,9 @@ def test_values_and_gradients(isa, layout, dtype):
             assert max(errors(x, grad, record)) < (1e-12 if dtype == torch.float64 else 5e-4), (n, level, taps, rows)
 
 
-@pytest.mark.parametrize("n", [784, 1000, 4096, 44])
+@pytest.mark.parametrize("n", [784, 1000, 4096, 286, 418, 782, 1102, 148])
 def test_widths_of_use(n):
-    """44 has a prime of 11 and takes the taps one by one."""
+    """Half of 286 is 11 * 13, of 418 11 * 19, of 782 17 * 23, of 1102 19 * 29; 148 has a prime of 37, and no FFT."""
     record = operands(LAYOUTS["square"](n), 1, 128, torch.float32)
     x, grad = torch.randn(2, 33, n)
     assert max(errors(x, grad, record)) < 2e-6

@@ -25,6 +25,23 @@ def operands(layer, x):
     return (x, *record.tensors(), transform, mode, level, list(map(int, layout)), scale)
 """
 PROGRAMS = {
+    "warning": """
+import warnings
+from learnable_wavelets.__main__ import report
+with warnings.catch_warnings(record=True) as given:
+    warnings.simplefilter("always")
+    lw.Fastfood(64, 64)(torch.randn(2, 64))
+    layer = lw.WaveletLinear(256, 256)
+    with lw.kernels.use_backend("reference"):
+        layer(torch.randn(2, 256))
+    assert not given  # small, or asked for
+    layer(torch.randn(2, 256))
+    layer(torch.randn(2, 256))
+    assert len(given) == 1
+    assert "without its C kernels, several times slower (" in str(given[0].message)
+    assert "): install a wheel for this platform, or a C compiler and then `pip install" in str(given[0].message)
+assert "no cpu " in report() and "pip install" in report()
+""",
     "layers": """
 for layer in layers:
     layer(data).square().sum().backward()

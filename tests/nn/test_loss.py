@@ -1,14 +1,18 @@
 """`WaveletLoss` is the weighted sum over bands that its docstring states."""
 
+from itertools import accumulate
+
 import pytest
 import pywt
 import torch
 
 from learnable_wavelets import LearnableWaveletFilter, wavelet_regularizer
-from learnable_wavelets.nn import WaveletLoss
+from learnable_wavelets.kernels import available_backends, use_backend
+from learnable_wavelets.nn import WaveletLoss, _band_loss
 
 from ..banks import assert_same, signal, whole_graph
 
+compiled = pytest.mark.skipif("cpu" not in available_backends(), reason="the C extension was not built")
 NORMS = {"l1": torch.abs, "l2": torch.square, "charbonnier": lambda x: (x**2 + 1e-6).sqrt()}
 
 
@@ -36,6 +40,72 @@ def test_the_sum_over_bands(norm, transform, dims):
     weighted = WaveletLoss("haar", 2, [3, 0, last], transform, dims, norm)
     total = 3 * expected[0][0] + sum(w * e for w, e in zip(last, expected[2], strict=True))
     assert_same(weighted(x, y), total)
+
+
+def in_pieces_and_whole(loss, *shape):
+    """Values and gradients of both inputs and of the filters, by the kernels and by the definition."""
+    results = []
+    x, y = (signal(*shape, seed=seed).requires_grad_() for seed in (1, 2))
+    leaves = [x, y, *(p for name, p in loss.named_parameters() if "dec" in name)]
+    for backend in ("cpu", "reference"):
+        with use_backend(backend):
+            value = loss(x, y)
+            assert (type(value.grad_fn).__name__ == "InPiecesBackward") == (backend == "cpu")
+            results.append([value, *torch.autograd.grad(value, leaves)])
+    return results
+
+
+@compiled
+@pytest.mark.parametrize(
+    ("dims", "shape"),
+    [(1, (70, 21)), (1, (2, 101)), (2, (3, 17, 12, 13)), (2, (1, 81, 14)), (3, (2, 3, 12, 13, 12))],
+)
+@pytest.mark.parametrize("transform", ["dwt", "swt"])
+@pytest.mark.parametrize("norm", NORMS)
+def test_pieces_sum_up_to_the_definition(norm, transform, dims, shape, monkeypatch):
+    monkeypatch.setattr(_band_loss, "_LEAST", 1)  # many pieces, of one plane or two
+    if norm == "l1":  # which has no derivative at zero, where the details of repeated samples are
+        shape = [n + -n % 4 for n in shape]
+    weights = [0.7, [0.0, *range(1, 2**dims - 1)], 1.3]
+    loss = WaveletLoss(LearnableWaveletFilter("db2", dtype=torch.float64), 2, weights, transform, dims, norm)
+    for ours, exact in zip(*in_pieces_and_whole(loss, *shape), strict=True):
+        assert_same(ours, exact)
+
+
+@compiled
+@pytest.mark.parametrize("transform", ["dwt", "swt"])
+def test_gradients_of_one_input_alone_and_of_second_order(transform):
+    loss = WaveletLoss("db2", 1, [1, [1, 2, 3]], transform, norm="charbonnier")
+    x, y = signal(2, 6, 7).requires_grad_(), signal(2, 6, 7, seed=2)
+    assert torch.autograd.gradcheck(loss, (x, y))
+    assert torch.autograd.gradcheck(loss, (y, x))
+    assert torch.autograd.gradgradcheck(loss, (x, y.clone().requires_grad_()))
+    (batched,) = torch.autograd.grad(
+        loss(x, y), x, torch.tensor([1.0, 2.0], dtype=torch.float64), is_grads_batched=True
+    )
+    (single,) = torch.autograd.grad(loss(x, y), x)
+    assert_same(batched, torch.stack([single, 2 * single]))
+
+
+@compiled
+@pytest.mark.parametrize("shape", [(32, 128, 128), (1, 1024, 1024)], ids=str)
+def test_only_the_inputs_are_kept_and_the_peak_is_the_gradient_and_little_more(shape):
+    loss, kept = WaveletLoss(level=3, transform="swt"), []
+    x, y = torch.randn(shape, requires_grad=True), torch.randn(shape)
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.data_ptr()) or t, lambda t: t):
+        value = loss(x, y)
+    assert kept[:2] == [x.data_ptr(), y.data_ptr()]
+    assert len(kept) == 4
+    assert 0 < peak_bytes(value.backward) < 2 * x.numel() * x.element_size()
+
+
+def peak_bytes(call):
+    """The most that torch's allocator held during `call`, above what was there before."""
+    with torch.profiler.profile(profile_memory=True) as profile:
+        call()
+    events = [event for event in profile.profiler.kineto_results.events() if event.name() == "[memory]"]
+    held = [event.nbytes() for event in sorted(events, key=lambda event: event.start_ns())]
+    return max(accumulate(held))
 
 
 def test_zero_for_equal_inputs_and_gradients_for_both():

@@ -17,6 +17,7 @@ from learnable_wavelets import (
     wavelet_regularizer,
 )
 from learnable_wavelets.kernels import _dispatch
+from learnable_wavelets.kernels._prepared import PreparedCall
 from learnable_wavelets.nn import GRU, LSTM, GRUCell, LSTMCell
 
 from ..banks import assert_same, signal
@@ -98,15 +99,22 @@ def test_filters_are_made_once_per_sequence(kind, steps):
 
 
 def count_calls(monkeypatch) -> list[int]:
-    """Outputs of every call of the sandwich from here on."""
+    """Outputs of every call of the sandwich from here on; no kernel takes whole sequences."""
     calls = []
-    original = _dispatch.sandwich
+    monkeypatch.setattr(_dispatch, "serves_sequences", lambda *_: False)
+    original, prepared = _dispatch.sandwich, PreparedCall.__call__
 
     def counting(x, operands):
         calls.append(operands.layout.out_features)
         return original(x, operands)
 
+    def counting_prepared(self, *arguments):
+        y = prepared(self, *arguments)
+        calls.extend([] if y is None else [self.layout.out_features])
+        return y
+
     monkeypatch.setattr(_dispatch, "sandwich", counting)
+    monkeypatch.setattr(PreparedCall, "__call__", counting_prepared)
     return calls
 
 

@@ -1,6 +1,6 @@
 """Run `learnable-wavelets bench` with more parts, from the root of the source repository.
 
-python -m tools.bench --transforms --memory --scaling
+python -m tools.bench --transforms --images --memory --scaling --recurrent
 """
 
 import sys
@@ -10,9 +10,9 @@ from learnable_wavelets._command_line import Parser, add_options
 from learnable_wavelets.benchmarks import bench
 from learnable_wavelets.benchmarks._plan import Plan
 
-from . import memory, scaling, transforms
+from . import images, memory, recurrent, scaling, transforms
 
-PARTS = (transforms.PART, memory.PART, scaling.PART)
+PARTS = (transforms.PART, images.PART, memory.PART, scaling.PART, recurrent.PART)
 
 
 def main(words: list[str]) -> int:

@@ -105,9 +105,13 @@ def _version(package: str) -> str | None:
 
 
 def _cpu_model() -> str:
+    """Return the name of the processor; virtual machines shorten it, but not the numbers of its generation."""
     try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        first = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")[0]
     except OSError:
-        lines = []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor() or platform.machine()
+        first = ""
+    pairs = (line.partition(":") for line in first.splitlines())
+    found = {key.strip(): value.strip() for key, _, value in pairs}
+    name = found.get("model name") or platform.processor() or platform.machine()
+    generation = [f"{key.removeprefix('cpu ')} {found[key]}" for key in ("cpu family", "model") if key in found]
+    return f"{name}, {', '.join(generation)}" if generation else name

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .._output import Table, markdown, write_atomic
+from ..kernels._backend import REMEDY
 from . import _verdict
 from ._plan import Part
 
@@ -27,12 +28,18 @@ def about(results: Results) -> str:
         where = f"{machine['cpu']} ({machine['vectors']}), {machine['threads']} threads"
     line = f"{where}; torch {results['versions']['torch']}; backend: {backend}."
     if ("triton" if "gpu" in machine else "cpu") not in settings["backends"]:
-        line += " No kernel is available here: the library's own times are of plain torch."
+        line += f" No kernel is available here: the library's own times are of plain torch. {_remedy(machine)}"
     return line
 
 
-def closing(results: Results) -> list[str]:
-    """Name reasons for doubt and losing cases, if any, and then answer in one line."""
+def _remedy(machine: dict[str, Any]) -> str:
+    if "gpu" in machine:
+        return "The kernels for a GPU need Triton."
+    return f"To have the kernels, {REMEDY}."
+
+
+def answer(results: Results) -> list[str]:
+    """Answer in one line; then name losing cases and reasons for doubt, if any."""
     load, cores = results["machine"]["load_at_start"], results["machine"]["cores"]
     lines = []
     if load is not None and cores is not None and load > 0.5 * cores:
@@ -41,15 +48,15 @@ def closing(results: Results) -> list[str]:
         )
     cases, lost = _verdict.losses(results["layers"])
     if lost:
-        lines.append(f"No faster than nn.Linear in {len(lost)} of {cases} cases: {'; '.join(lost)}.")
-    return [*lines, _verdict.verdict(results["layers"])]
+        lines.insert(0, f"No faster than the best dense product in {len(lost)} of {cases} cases: {'; '.join(lost)}.")
+    return [_verdict.verdict(results["layers"]), *lines]
 
 
 def write(folder: Path, results: Results, parts: Sequence[Part]) -> list[Path]:
     """Write all files; return their paths."""
     text, record = folder / "results.md", folder / "results.json"
     formatted = map(markdown, tables(results, parts))
-    paragraphs = ["# learnable-wavelets bench", about(results), *formatted, *closing(results)]
+    paragraphs = ["# learnable-wavelets bench", *answer(results), about(results), *formatted]
     write_atomic(text, "\n\n".join(paragraph.strip() for paragraph in paragraphs) + "\n")
     for part in parts:
         results = results | part.extra(results[part.name])

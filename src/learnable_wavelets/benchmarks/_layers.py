@@ -1,8 +1,10 @@
 """The layers against `nn.Linear` and `x.clone()`: the calls that are timed, and the grid of sizes."""
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from functools import partial
 from math import log2
+from statistics import median
 from typing import Any, NamedTuple
 
 import pywt
@@ -19,7 +21,8 @@ Record = dict[str, Any]
 
 PASSES = ("forward", "training")
 LEVEL = 6
-DENSE, COPY = "nn.Linear", "x.clone()"
+DENSE, PACKED, COPY = "nn.Linear", "oneDNN packed", "x.clone()"
+PEERS = (DENSE, PACKED, COPY)  # compared with the layers of the library
 
 
 class Case(NamedTuple):
@@ -33,8 +36,11 @@ class Case(NamedTuple):
 
 def check_layer(name: str) -> str:
     """Return `name` if there is such a layer."""
-    if name != "fastfood" and name not in pywt.wavelist(kind="discrete"):
-        raise ValueError(f"`layers` must be fastfood or names of discrete pywt wavelets such as haar, got {name!r}")
+    known = ("fastfood", *pywt.wavelist(kind="discrete"))
+    if name not in known:
+        nearest = get_close_matches(name.lower(), known, cutoff=0.5)
+        hint = f"; the nearest names are {', '.join(nearest)}" if nearest else ""
+        raise ValueError(f"`layers` must be fastfood or names of discrete pywt wavelets, got {name!r}{hint}")
     return name
 
 
@@ -56,6 +62,19 @@ def training_step(layer: nn.Module, x: Tensor) -> Callable[[], tuple[Tensor, ...
     return lambda: torch.autograd.grad(layer(leaf), wanted, grad)
 
 
+def packed_linear(layer: nn.Module, x: Tensor) -> Call | None:
+    """Return the product of `nn.Linear` by oneDNN with a packed weight, where torch has it: often the fastest dense."""
+    if x.device.type != "cpu" or x.dtype not in (torch.float32, torch.bfloat16):
+        return None
+    try:
+        weight = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach(), len(x))
+        call = partial(torch.ops.mkldnn._linear_pointwise, x, weight, layer.bias.detach(), "none", [], "")
+        call()
+    except (AttributeError, RuntimeError):  # a build without oneDNN, or a dtype that the processor lacks
+        return None
+    return call
+
+
 def candidates(names: tuple[str, ...], case: Case, device: torch.device) -> dict[str, Call]:
     """Return the calls to time in one case, by name; all on the same input."""
     dtype = PRECISIONS[case.precision].dtype
@@ -64,6 +83,8 @@ def candidates(names: tuple[str, ...], case: Case, device: torch.device) -> dict
     for name in names:
         layer = make_layer(name, case.n, device, dtype)
         calls[name] = training_step(layer, x) if case.step == "training" else partial(layer, x)
+        if name == DENSE and case.step == "forward" and (packed := packed_linear(layer, x)):
+            calls[PACKED] = packed
     return calls
 
 
@@ -75,7 +96,7 @@ def run_case(names: tuple[str, ...], case: Case, device: torch.device, clock: Cl
 
 
 def records(case: Case, times: Times) -> list[Record]:
-    """Record the seconds and their ratios to `nn.Linear` and to `x.clone()`, medians and quartiles."""
+    """Record the seconds and their ratios to dense products and to `x.clone()`, medians and quartiles."""
     return [{**case._asdict(), "layer": name, **timing(name, times)} for name in times]
 
 
@@ -84,6 +105,8 @@ def timing(name: str, times: Times) -> Record:
     record: Record = {"seconds": spread(times[name]), "rounds": len(times[name])}
     if DENSE in times:
         record["speedup"] = ratio(times[DENSE], times[name])
+        best = min((dense for dense in (DENSE, PACKED) if dense in times), key=lambda dense: median(times[dense]))
+        record["best"] = ratio(times[best], times[name])
     if COPY in times:
         record["copies"] = ratio(times[name], times[COPY])
     return record

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from .._output import legend_below, pyplot, save_figure
-from ._layers import COPY, DENSE, Record
+from ._layers import COPY, DENSE, PACKED, Record
 
 # Okabe and Ito's colours, which colour-blind readers can distinguish; markers and dashes do the same in print.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = "os^vPX"
-FIXED = {DENSE: ("#000000", "D", "--"), COPY: ("#777777", ".", ":")}
+FIXED = {DENSE: ("#000000", "D", "--"), PACKED: ("#444444", "v", "-."), COPY: ("#777777", ".", ":")}
 
 Panel = Mapping[str, list[Record]]  # by name of the curve: records with `n` and `seconds`
 

@@ -1,7 +1,7 @@
 """Times of layers as a table, and the formats of times and ratios."""
 
 from .._output import Table
-from ._layers import DENSE, Record
+from ._layers import DENSE, PACKED, Record
 
 QUARTILES = "Medians, in brackets the quartiles; `/ clone`: multiple of the time of `x.clone()`."
 
@@ -12,12 +12,23 @@ def layer_tables(rows: list[Record]) -> list[Table]:
 
 
 def _layer_table(rows: list[Record], step: str, precision: str) -> Table:
-    header = ("n", "batch", "layer", "time", f"{DENSE} / it", "/ clone")
+    header = ("n", "batch", "layer", "time", f"{DENSE} / it", "best dense / it", "/ clone")
     chosen = [row for row in rows if (row["step"], row["precision"]) == (step, precision)]
-    cells = [(str(row["n"]), str(row["batch"]), row["layer"], *timing(row, "speedup")) for row in chosen]
+    cells = [_cells(row) for row in chosen]
     what = "inference, no gradients" if step == "forward" else "forward and backward, all gradients, no optimiser"
-    note = f"{QUARTILES} Ratios of times are taken round by round; above 1 in `{DENSE} / it` is faster than {DENSE}."
+    note = (
+        "Medians, in brackets quartiles; all quartiles are in results.json. Ratios are taken round by round; above 1 is "
+        f"faster than {DENSE}, or than the faster of {DENSE} and {PACKED} (forward, on a CPU). `/ clone`: multiple of "
+        "the time of `x.clone()`."
+    )
     return Table(header, cells, f"{step.capitalize()} ({what}), {precision}", note, left=2)
+
+
+def _cells(row: Record) -> tuple[str, ...]:
+    """Format a row in 80 columns: the quartiles of the times are in the record only."""
+    time, speedup, copies = (cell.partition(" [")[0] for cell in timing(row, "speedup"))
+    unit = _unit(row["seconds"]["median"])[0]
+    return (str(row["n"]), str(row["batch"]), row["layer"], f"{time} {unit}", speedup, _ratio(row, "best"), copies)
 
 
 def timing(row: Record, ratio: str) -> tuple[str, str, str]:

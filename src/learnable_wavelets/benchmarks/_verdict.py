@@ -1,34 +1,34 @@
-"""The last line, and the cases in which a layer is no faster than `nn.Linear`."""
+"""The answer, and the cases in which a layer is no faster than the best dense product of the machine."""
 
-from ._layers import COPY, DENSE, Record
+from ._layers import PEERS, Record
 from ._statistics import crossover
 
 Group = dict[tuple[int, int], Record]  # by n and batch
 
 
 def losses(rows: list[Record]) -> tuple[int, list[str]]:
-    """Count the cases, and describe those in which a layer is no faster than `nn.Linear`."""
-    ours = [row for row in rows if row["layer"] not in (COPY, DENSE)]
-    return len(ours), [_loss(row) for row in ours if not row["speedup"]["median"] > 1]
+    """Count the cases, and describe those in which a layer is no faster than the best dense product."""
+    ours = [row for row in rows if row["layer"] not in PEERS]
+    return len(ours), [_loss(row) for row in ours if not row["best"]["median"] > 1]
 
 
 def _loss(row: Record) -> str:
-    speedup = row["speedup"]
-    tie = ", within the spread" if speedup["upper"] > 1 else ""
-    return f"{row['layer']} {_pass(row)} n = {row['n']}, batch {row['batch']}: {factor(speedup['median'])}{tie}"
+    best = row["best"]
+    tie = ", within the spread" if best["upper"] > 1 else ""
+    return f"{row['layer']} {_pass(row)} n = {row['n']}, batch {row['batch']}: {factor(best['median'])}{tie}"
 
 
 def verdict(rows: list[Record]) -> str:
-    """Answer for each layer and pass: the n from which it is faster at every batch, the factor at the largest n."""
+    """Answer for each layer and pass: the n from which it is faster at every batch, the factors at the largest n."""
     groups: dict[str, dict[str, Group]] = {}
     for row in rows:
-        if row["layer"] not in (COPY, DENSE):
+        if row["layer"] not in PEERS:
             passes = groups.setdefault(row["layer"], {})
             passes.setdefault(_pass(row), {})[row["n"], row["batch"]] = row
     answers = [f"{name}: {'; '.join(map(_answer, passes, passes.values()))}" for name, passes in groups.items()]
     return (
         f"Is the swap worth it on this machine, at these sizes? {_headline(rows)} "
-        f"Speed against nn.Linear: {'. '.join(answers)}."
+        f"Speed against the best dense product: {'. '.join(answers)}."
     )
 
 
@@ -40,18 +40,23 @@ def _headline(rows: list[Record]) -> str:
 
 
 def _answer(step: str, group: Group) -> str:
-    worst = {n: min(_speedups(group, n)) for n, _ in group}
+    worst = {n: min(_ratios(group, n, "best")) for n, _ in group}
     start, largest = crossover(worst), max(worst)
-    found = _speedups(group, largest)
-    low, high = factor(min(found)), factor(max(found))
-    times = low if low == high else f"{low} to {high}"
+    found = _ratios(group, largest, "best")
+    best, linear = _range(found), _range(_ratios(group, largest, "speedup"))
+    times = f"{best} at n = {largest}" + (f" ({linear} nn.Linear)" if linear != best else "")
     if start is not None:
-        return f"{step} faster from n = {start}, {times} at n = {largest}"
-    return f"{step} {'slower' if max(found) <= 1 else 'not faster at every batch'}, {times} at n = {largest}"
+        return f"{step} faster from n = {start}, {times}"
+    return f"{step} {'slower' if max(found) <= 1 else 'not faster at every batch'}, {times}"
 
 
-def _speedups(group: Group, n: int) -> list[float]:
-    return [row["speedup"]["median"] for (size, _), row in group.items() if size == n]
+def _range(ratios: list[float]) -> str:
+    low, high = factor(min(ratios)), factor(max(ratios))
+    return low if low == high else f"{low} to {high}"
+
+
+def _ratios(group: Group, n: int, key: str) -> list[float]:
+    return [row[key]["median"] for (size, _), row in group.items() if size == n]
 
 
 def _pass(row: Record) -> str:

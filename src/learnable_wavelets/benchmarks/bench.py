@@ -41,7 +41,7 @@ def add_command(commands: "argparse._SubParsersAction[Any]") -> None:
 
 
 def run(values: Mapping[str, Any], parts: Sequence[Part]) -> int:
-    """Measure the parts, write the files and show the tables; return the exit status."""
+    """Measure the parts, write the files, answer and show the tables; return the exit status."""
     console = Console()
     if "threads" in values:
         torch.set_num_threads(values["threads"])
@@ -57,11 +57,11 @@ def run(values: Mapping[str, Any], parts: Sequence[Part]) -> int:
         console.print("\nStopped. Nothing was written.")
         return 130
     written = _files.write(plan.out, results, parts)
+    for line in _files.answer(results):
+        console.print(line, soft_wrap=True)
     for table in _files.tables(results, parts):
         console.print(screen(table))
     console.print(f"Written: {', '.join(map(str, written))}", soft_wrap=True)
-    for line in _files.closing(results):
-        console.print(line, soft_wrap=True)
     return 0
 
 

@@ -43,7 +43,7 @@ def fit_layers(
     owners = _owners(model)
     fixed = frozenset(() if shared is None else shared.parameters())
     fits: dict[str, Fit | None] = {}
-    with progress(STEPS * len(steps) if config.depth else len(steps)) as advance:
+    with progress(STEPS * len(steps) if config.depth else None) as advance:
         for dense, moments in collect(model, [step.dense for step in steps], inputs):
             has_bias = dense.module.bias is not None and len(owners[id(dense.module.bias)]) == 1
             layer = by_name[dense.name][1]

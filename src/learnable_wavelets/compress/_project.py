@@ -22,6 +22,7 @@ from ._moments import Moments
 STEPS = 600
 _CHUNKS, _SMALLEST = 6, 32
 _REFRESH = 30  # steps between two looks for the best residual
+_EXACT, _MORE, _POWERS = 1024, 8, 4  # the width from which these looks are not exact; more columns, and steps
 _RATE, _WARM_UP = 0.03, 20
 _START = 0.1  # of the norm of the outputs: larger starts end at larger errors
 FILTERS = 0.01  # weight of the wavelet loss
@@ -76,8 +77,9 @@ def fit_layer(
         left = _close(layer, factors, target, rank)
     layer.to(stored)
     left = left.to(covariance)
-    error = ((left @ covariance) * left).sum() / ((matrix.to(covariance) @ covariance) * matrix).sum()
-    return Fit(left @ mean.to(left), float(error.clamp_min(0).sqrt()))
+    energy = float(((matrix.to(covariance) @ covariance) * matrix).sum())
+    error = float(((left @ covariance) * left).sum().clamp_min(0))
+    return Fit(left @ mean.to(left), math.sqrt(error / energy) if energy > 0 else 0.0)
 
 
 def _target(matrix: Tensor, covariance: Tensor) -> _Target:
@@ -118,7 +120,7 @@ def _optimise(
     for step in range(STEPS):
         if rank and step % _REFRESH == 0:
             with torch.no_grad():
-                basis = _leading(target.outputs - _apply(factors, target.rows), rank)
+                basis = _leading(target.outputs - _apply(factors, target.rows), rank, exact=False)
         rows, outputs = chunks[step % len(chunks)]
         with torch.enable_grad():
             left = outputs - _apply(factors, rows)
@@ -138,11 +140,23 @@ def _rate(step: int) -> float:
     return min(1.0, (step + 1) / _WARM_UP) * (1 + math.cos(math.pi * step / STEPS)) / 2
 
 
-def _leading(matrix: Tensor, rank: int) -> Tensor:
-    """Return the leading right singular vectors, as columns."""
+def _leading(matrix: Tensor, rank: int, exact: bool = True) -> Tensor:
+    """Return the leading right singular vectors, as columns; those of a wide matrix nearly, if that will do."""
+    if not exact and matrix.shape[1] > _EXACT:
+        return _nearly_leading(matrix, rank)
     double = matrix.to(torch.float32 if matrix.device.type == "mps" else torch.float64)
     vectors = torch.linalg.eigh(double.T @ double)[1][:, -rank:]
     return F.pad(vectors, (0, rank - vectors.shape[1])).to(matrix)
+
+
+def _nearly_leading(matrix: Tensor, rank: int) -> Tensor:
+    """Return the leading right singular vectors by some steps of the power method, on a few more columns."""
+    count = min(rank + _MORE, matrix.shape[1])
+    found = torch.randn(matrix.shape[1], count, generator=torch.Generator().manual_seed(0)).to(matrix)
+    for _ in range(_POWERS):
+        found = torch.linalg.qr(matrix.T @ (matrix @ torch.linalg.qr(found)[0]))[0]
+    left, _, _ = torch.linalg.svd((matrix @ found).T, full_matrices=False)
+    return cast(Tensor, found @ left[:, :rank])
 
 
 def _close(layer: Any, factors: list[Any], target: _Target, rank: int) -> Tensor:

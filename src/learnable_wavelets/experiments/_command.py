@@ -114,7 +114,7 @@ def _announce(console: Console, planned: list[Case]) -> None:
 
 def _run_cases(console: Console, planned: list[Case], ranks: Ranks) -> Iterator[Record]:
     options = planned[0].options
-    with Progress(console=console) as progress:
+    with Progress(console=console, disable=not console.is_terminal) as progress:
         for case in planned:
             if options.tune:
                 run = partial(_run_one, progress, ranks, options.out / "tuning", False)

@@ -93,7 +93,7 @@ def _train(console: Console, planned: list[Case], chosen: Choices) -> list[Recor
         TimeRemainingColumn(),
     )
     records = []
-    with Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         total = sum(case.recipe().steps for case in planned) * len(chosen.seeds)
         bar, done = progress.add_task("", total=total), 0
         for seed in chosen.seeds:

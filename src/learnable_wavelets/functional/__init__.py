@@ -25,6 +25,7 @@ from ._packets import inverse_wavelet_packet as inverse_wavelet_packet
 from ._packets import inverse_wavelet_packet2 as inverse_wavelet_packet2
 from ._packets import wavelet_packet as wavelet_packet
 from ._packets import wavelet_packet2 as wavelet_packet2
+from ._per_level import PerLevel as PerLevel
 from ._swt import iswt as iswt
 from ._swt import iswt2 as iswt2
 from ._swt import swt as swt
@@ -35,6 +36,7 @@ from ._swtn import swtn as swtn
 __all__ = [
     "MODES",
     "PackedLayout",
+    "PerLevel",
     "adjoint",
     "alias_cancellation_loss",
     "dwt",

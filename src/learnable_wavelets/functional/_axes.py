@@ -38,7 +38,8 @@ def read_plan(
 ) -> Plan:  # fmt: skip
     """Return one `AxisTransform` for each of `axes`, of which there must be `count`, if that is given."""
     places = read_axes(data, axes, name, count, repeats)
-    several = isinstance(wavelet, (list, tuple)) and not all(map(torch.is_tensor, wavelet))  # a bank is a tuple too
+    several = isinstance(wavelet, (list, tuple)) and not hasattr(wavelet, "_fields")  # a bank is a tuple too
+    several = several and not all(map(torch.is_tensor, wavelet))  # type: ignore[arg-type]
     banks = [bank_for(w, data, name) for w in (wavelet if several else [wavelet])]  # type: ignore[union-attr]
     modes = [check_mode(m) for m in (mode if isinstance(mode, (list, tuple)) else [mode])]
     for argument, found in (("wavelet", banks), ("mode", modes)):

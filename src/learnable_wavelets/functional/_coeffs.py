@@ -9,11 +9,21 @@ from torch import Tensor
 from .._checks import check_signal
 
 
+def unexpected_detail(name: str, expected: str, entry: object) -> TypeError:
+    """Return the error for an entry of another transform, in the words that PyWavelets begins with."""
+    return TypeError(f"Unexpected detail coefficient type: `{name}` must be {expected}, got {type(entry).__name__}")
+
+
 def check_coeffs(coeffs: Sequence[Tensor | None]) -> Tensor:
     """Return the first coefficient that is not `None`."""
     if not isinstance(coeffs, (list, tuple)):
         raise TypeError(f"`coeffs` must be a list of tensors, got {type(coeffs).__name__}")
-    present = [check_signal(c, f"coeffs[{index}]") for index, c in enumerate(coeffs) if c is not None]
+    present = []
+    for index, c in enumerate(coeffs):
+        if index and not isinstance(c, (Tensor, type(None))):
+            raise unexpected_detail(f"coeffs[{index}]", "a torch.Tensor", c)
+        if c is not None:
+            present.append(check_signal(c, f"coeffs[{index}]"))
     if not present:
         raise ValueError("`coeffs` must hold at least one tensor, got none")
     first = present[0]

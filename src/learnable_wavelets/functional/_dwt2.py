@@ -8,9 +8,10 @@ from typing import Any
 from torch import Tensor
 
 from .._checks import check_signal
-from ._axes import ModesLike, WaveletsLike, read_axes, read_plan, sizes_along
+from ._axes import ModesLike, WaveletsLike, read_axes, read_plan
+from ._coeffs import unexpected_detail
 from ._dwtn import check_levels, idwtn, recompose
-from ._levels import read_level
+from ._per_level import PerLevel, analysis_plans, synthesis_plans
 from ._separable import check_bands, decompose_axes, decompose_levels, widen
 
 Triple = tuple[Tensor, Tensor, Tensor]
@@ -89,7 +90,7 @@ def idwt2(
 
 
 def wavedec2(
-    data: Tensor, wavelet: WaveletsLike, mode: ModesLike = "symmetric", level: int | None = None,
+    data: Tensor, wavelet: WaveletsLike | PerLevel, mode: ModesLike = "symmetric", level: int | None = None,
     axes: Sequence[int] = (-2, -1),
 ) -> list[Any]:  # fmt: skip
     """Compute the multilevel two-dimensional wavelet transform.
@@ -98,7 +99,7 @@ def wavedec2(
 
     Args:
         data: real tensor of at least two dimensions; float16 and bfloat16 are computed in float32 and rounded once.
-        wavelet: as for `dwt2`.
+        wavelet: as for `dwt2`, or `PerLevel` of those.
         mode: as for `dwt2`.
         level: number of levels; default: the lesser `pywt.dwt_max_level(n, taps)` of the two axes.
         axes: the two axes to transform.
@@ -119,21 +120,21 @@ def wavedec2(
         >>> cA.shape, fine[0].shape
         (torch.Size([10, 3, 10, 10]), torch.Size([10, 3, 17, 17]))
     """
-    plan = read_plan(check_signal(data), wavelet, mode, axes, count=2)
-    depth = read_level(level, [(n, step.bank.taps) for n, step in zip(sizes_along(data, plan), plan, strict=True)])
-    cA, *details = decompose_levels(widen(data), plan, depth)
+    plans = analysis_plans(check_signal(data), wavelet, mode, axes, level, count=2)
+    cA, *details = decompose_levels(widen(data), plans)
     return [cA.to(data.dtype), *[tuple(bands[key].to(data.dtype) for key in DETAILS) for bands in details]]
 
 
 def waverec2(
-    coeffs: Sequence[Any], wavelet: WaveletsLike, mode: ModesLike = "symmetric", axes: Sequence[int] = (-2, -1),
+    coeffs: Sequence[Any], wavelet: WaveletsLike | PerLevel, mode: ModesLike = "symmetric",
+    axes: Sequence[int] = (-2, -1),
     *, shape: Sequence[int] | None = None,
 ) -> Tensor:  # fmt: skip
     """Invert `wavedec2`; equals `pywt.waverec2`, and is differentiable in coefficients and filters.
 
     Args:
         coeffs: `[cA_n, (cH_n, cV_n, cD_n), ..., (cH_1, cV_1, cD_1)]`; entries that are `None` count as zeros.
-        wavelet: as for `dwt2`.
+        wavelet: as for `wavedec2`.
         mode: the mode, or the modes, of the forward transform.
         axes: the two axes of the forward transform, in the same order.
         shape: the lengths of the two axes, in the order of `axes`, of which the result then has exactly those;
@@ -153,11 +154,11 @@ def waverec2(
     if isinstance(coeffs, (list, tuple)):
         coeffs = [*coeffs[:1], *[as_dict(triple, f"coeffs[{i}]") for i, triple in enumerate(coeffs[1:], start=1)]]
     cA, details, like = check_levels(coeffs)
-    plan = read_plan(like, wavelet, mode, axes, "coeffs", count=2)
-    return recompose(cA, details, like, plan, shape)
+    plans = synthesis_plans(like, wavelet, mode, axes, len(details), count=2)
+    return recompose(cA, details, like, plans, shape)
 
 
 def as_dict(triple: Any, name: str) -> dict[str, Tensor | None]:
     if not isinstance(triple, (list, tuple)) or len(triple) != len(DETAILS):
-        raise TypeError(f"`{name}` must be a tuple (cH, cV, cD), got {type(triple).__name__}")
+        raise unexpected_detail(name, "a tuple (cH, cV, cD)", triple)
     return dict(zip(DETAILS, triple, strict=True))

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from .._checks import check_signal
 from ._axes import Axes, ModesLike, Plan, WaveletsLike, halve, read_plan, read_shape, sizes_along
-from ._levels import read_level
+from ._coeffs import unexpected_detail
+from ._per_level import PerLevel, analysis_plans, synthesis_plans
 from ._separable import (
     check_bands,
     check_beside,
@@ -108,15 +109,16 @@ def idwtn(
 
 
 def wavedecn(
-    data: Tensor, wavelet: WaveletsLike, mode: ModesLike = "symmetric", level: int | None = None, axes: Axes = None
-) -> Coeffs:
+    data: Tensor, wavelet: WaveletsLike | PerLevel, mode: ModesLike = "symmetric", level: int | None = None,
+    axes: Axes = None,
+) -> Coeffs:  # fmt: skip
     """Compute the multilevel n-dimensional wavelet transform: `dwtn`, and again of each approximation.
 
     Equals `pywt.wavedecn`, and is differentiable in data and filters.
 
     Args:
         data: real tensor of any shape; float16 and bfloat16 are computed in float32 and rounded once.
-        wavelet: as for `dwtn`.
+        wavelet: as for `dwtn`, or `PerLevel` of those.
         mode: as for `dwtn`.
         level: number of levels; default: the least `pywt.dwt_max_level(n, taps)` of the axes.
         axes: the axes to transform, each once; default: all.
@@ -137,21 +139,19 @@ def wavedecn(
         >>> cA.shape, sorted(fine)
         (torch.Size([2, 4, 4, 4]), ['aad', 'ada', 'add', 'daa', 'dad', 'dda', 'ddd'])
     """
-    plan = read_plan(check_signal(data), wavelet, mode, axes)
-    depth = read_level(level, [(n, step.bank.taps) for n, step in zip(sizes_along(data, plan), plan, strict=True)])
-    cA, *details = decompose_levels(widen(data), plan, depth)
+    cA, *details = decompose_levels(widen(data), analysis_plans(check_signal(data), wavelet, mode, axes, level))
     return [cA.to(data.dtype), *[{key: band.to(data.dtype) for key, band in bands.items()} for bands in details]]
 
 
 def waverecn(
-    coeffs: Sequence[Any], wavelet: WaveletsLike, mode: ModesLike = "symmetric", axes: Axes = None,
+    coeffs: Sequence[Any], wavelet: WaveletsLike | PerLevel, mode: ModesLike = "symmetric", axes: Axes = None,
     *, shape: Sequence[int] | None = None,
 ) -> Tensor:  # fmt: skip
     """Invert `wavedecn`; equals `pywt.waverecn`, and is differentiable in coefficients and filters.
 
     Args:
         coeffs: `[cA_n, {details_n}, ..., {details_1}]`; bands that are missing or `None` count as zeros.
-        wavelet: as for `dwtn`.
+        wavelet: as for `wavedecn`.
         mode: the mode, or the modes, of the forward transform.
         axes: the axes of the forward transform, in the same order; default: all.
         shape: the lengths of the transformed axes, in the order of `axes`, of which the result then has exactly those;
@@ -171,8 +171,7 @@ def waverecn(
         True
     """
     cA, details, like = check_levels(coeffs)
-    plan = read_plan(like, wavelet, mode, axes, "coeffs")
-    return recompose(cA, details, like, plan, shape)
+    return recompose(cA, details, like, synthesis_plans(like, wavelet, mode, axes, len(details)), shape)
 
 
 def check_levels(coeffs: Any) -> tuple[Tensor | None, list[Mapping[str, Tensor | None]], Tensor]:
@@ -183,6 +182,8 @@ def check_levels(coeffs: Any) -> tuple[Tensor | None, list[Mapping[str, Tensor |
         raise ValueError("`coeffs` must hold at least one tensor, got none")
     cA, *details = coeffs
     for index, bands in enumerate(details, start=1):
+        if not isinstance(bands, Mapping):
+            raise unexpected_detail(f"coeffs[{index}]", "a dict of tensors", bands)
         check_keys(bands, f"coeffs[{index}]", None)
         check_level_shapes(bands, f"coeffs[{index}]")
     named = [(f"coeffs[{i}][{k!r}]", b) for i, bands in enumerate(details, start=1) for k, b in bands.items()]
@@ -190,12 +191,14 @@ def check_levels(coeffs: Any) -> tuple[Tensor | None, list[Mapping[str, Tensor |
 
 
 def recompose(
-    cA: Tensor | None, details: Sequence[Mapping[str, Tensor | None]], like: Tensor, plan: Plan, shape: Any
-) -> Tensor:
+    cA: Tensor | None, details: Sequence[Mapping[str, Tensor | None]], like: Tensor, plans: Sequence[Plan],
+    shape: Any, argument: str = "shape",
+) -> Tensor:  # fmt: skip
     """Invert `decompose_levels` after the checks that need the plan."""
+    plan = plans[0]
     for index, bands in enumerate(details, start=1):
         check_keys(bands, f"coeffs[{index}]", len(plan))
     check_beside([cA, *[band for bands in details for band in bands.values()]], plan)
     wide = [{key: None if band is None else widen(band) for key, band in bands.items()} for bands in details]
-    sizes = read_shape(shape, plan)
-    return reconstruct_levels(None if cA is None else widen(cA), wide, plan, sizes).to(like.dtype)
+    sizes = read_shape(shape, plan, argument)
+    return reconstruct_levels(None if cA is None else widen(cA), wide, plans, sizes, argument).to(like.dtype)

@@ -10,12 +10,15 @@ from .._checks import check_axis, check_mode, check_signal, check_size
 from ..kernels.reference import coeff_lengths
 from ._bank import WaveletLike, bank_for
 from ._coeffs import check_coeffs, check_lengths, check_other_axes, check_samples
+from ._dwtn import recompose
 from ._levels import read_level
+from ._per_level import PerLevel, analysis_plans, synthesis_plans
+from ._separable import decompose_levels, widen
 from ._transform import channel_axis, decompose, reconstruct
 
 
 def wavedec(
-    data: Tensor, wavelet: WaveletLike, mode: str = "symmetric", level: int | None = None, axis: int = -1
+    data: Tensor, wavelet: WaveletLike | PerLevel, mode: str = "symmetric", level: int | None = None, axis: int = -1
 ) -> list[Tensor]:
     """Compute the multilevel discrete wavelet transform.
 
@@ -23,7 +26,7 @@ def wavedec(
 
     Args:
         data: real signal of any shape; float16 and bfloat16 are computed in float32.
-        wavelet: a PyWavelets name, a `pywt.Wavelet`, a `FilterBank` or a `WaveletFilter`.
+        wavelet: a PyWavelets name, a `pywt.Wavelet`, a `FilterBank` or a `WaveletFilter`; or `PerLevel` of those.
         mode: one of PyWavelets' nine signal extension modes, by its long or short name (`periodization`, `per`).
         level: number of levels; default: `pywt.dwt_max_level(n, taps)`.
         axis: the axis to transform.
@@ -46,13 +49,16 @@ def wavedec(
     """
     mode = check_mode(mode)
     axis = check_axis(check_signal(data), axis)
+    if isinstance(wavelet, PerLevel):
+        cA, *details = decompose_levels(widen(data), analysis_plans(data, wavelet, mode, axis, level))
+        return [c.to(data.dtype) for c in (cA, *[bands["d"] for bands in details])]
     bank = bank_for(wavelet, data)
     depth = read_level(level, [(data.shape[axis], bank.taps)])
     return decompose(data, bank, mode, depth, axis, channel_axis(data, bank, (axis,)))
 
 
 def waverec(
-    coeffs: Sequence[Tensor | None], wavelet: WaveletLike, mode: str = "symmetric", axis: int = -1,
+    coeffs: Sequence[Tensor | None], wavelet: WaveletLike | PerLevel, mode: str = "symmetric", axis: int = -1,
     *, n: int | None = None,
 ) -> Tensor:  # fmt: skip
     """Invert `wavedec`; equals `pywt.waverec`, and is differentiable in coefficients and filters.
@@ -62,7 +68,7 @@ def waverec(
 
     Args:
         coeffs: `[cA_n, cD_n, ..., cD_1]`; entries that are `None` count as zeros.
-        wavelet: a PyWavelets name, a `pywt.Wavelet`, a `FilterBank` or a `WaveletFilter`.
+        wavelet: as in the forward transform.
         mode: the mode of the forward transform.
         axis: the axis to transform.
         n: the number of samples to return, exactly.
@@ -83,6 +89,10 @@ def waverec(
     first = check_coeffs(coeffs)
     axis = check_axis(first, axis, "coeffs")
     check_other_axes(coeffs, axis)
+    if isinstance(wavelet, PerLevel):
+        plans = synthesis_plans(first, wavelet, mode, axis, len(coeffs) - 1)
+        shape = None if n is None else (check_size("n", n),)
+        return recompose(coeffs[0], [{"d": c} for c in coeffs[1:]], first, plans, shape, "n")
     bank = bank_for(wavelet, first, "coeffs")
     channel = channel_axis(first, bank, (axis,), "coeffs")
     if n is None:

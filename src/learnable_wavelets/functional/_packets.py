@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from .._checks import check_choice, check_signal, check_size, shown
-from ._axes import ModesLike, Plan, WaveletsLike, halve, read_plan, read_shape, sizes_along
+from ._axes import ModesLike, Plan, WaveletsLike, halve, read_shape, sizes_along
 from ._bank import WaveletLike
-from ._levels import read_level
+from ._per_level import PerLevel, analysis_plans, synthesis_plans
 from ._separable import check_bands, check_level_shapes, decompose_axes, reconstruct_axes, widen
 
 ORDERS = ("natural", "freq")
@@ -21,7 +21,7 @@ _CHILDREN = {1: {"a": "a", "d": "d"}, 2: {"a": "aa", "h": "da", "v": "ad", "d": 
 
 
 def wavelet_packet(
-    data: Tensor, wavelet: WaveletLike, mode: str = "symmetric", level: int | None = None, axis: int = -1,
+    data: Tensor, wavelet: WaveletLike | PerLevel, mode: str = "symmetric", level: int | None = None, axis: int = -1,
     order: str = "natural",
 ) -> dict[str, Tensor]:  # fmt: skip
     """Compute the wavelet packet transform: `dwt`, and again of approximation *and* detail, to one level.
@@ -30,7 +30,7 @@ def wavelet_packet(
 
     Args:
         data: real signal of any shape; float16 and bfloat16 are computed in float32 and rounded once.
-        wavelet: a PyWavelets name, a `pywt.Wavelet`, a `FilterBank` or a `WaveletFilter`.
+        wavelet: a PyWavelets name, a `pywt.Wavelet`, a `FilterBank` or a `WaveletFilter`; or `PerLevel` of those.
         mode: one of PyWavelets' nine signal extension modes.
         level: number of levels; default: `pywt.dwt_max_level(n, taps)`.
         axis: the axis to transform.
@@ -58,11 +58,12 @@ def wavelet_packet(
     References:
         Coifman and Wickerhauser, *Entropy-based algorithms for best basis selection*, 1992.
     """
-    return _decompose(data, read_plan(check_signal(data), wavelet, mode, axis), level, order)
+    check_choice("order", order, ORDERS)
+    return _decompose(data, analysis_plans(check_signal(data), wavelet, mode, axis, level), 1, order)
 
 
 def inverse_wavelet_packet(
-    coeffs: Mapping[str, Tensor | None], wavelet: WaveletLike, mode: str = "symmetric", axis: int = -1,
+    coeffs: Mapping[str, Tensor | None], wavelet: WaveletLike | PerLevel, mode: str = "symmetric", axis: int = -1,
     *, n: int | None = None,
 ) -> Tensor:  # fmt: skip
     """Invert `wavelet_packet`; differentiable in coefficients and filters.
@@ -88,12 +89,12 @@ def inverse_wavelet_packet(
         True
     """
     shape = None if n is None else (check_size("n", n),)
-    like = _check_leaves(coeffs, 1)
-    return _reconstruct(coeffs, like, read_plan(like, wavelet, mode, axis, "coeffs"), shape, "n")
+    like, depth = _check_leaves(coeffs, 1)
+    return _reconstruct(coeffs, like, synthesis_plans(like, wavelet, mode, axis, depth), depth, shape, "n")
 
 
 def wavelet_packet2(
-    data: Tensor, wavelet: WaveletsLike, mode: ModesLike = "symmetric", level: int | None = None,
+    data: Tensor, wavelet: WaveletsLike | PerLevel, mode: ModesLike = "symmetric", level: int | None = None,
     axes: Sequence[int] = (-2, -1), order: str = "natural",
 ) -> dict[str, Tensor]:  # fmt: skip
     r"""Compute the two-dimensional wavelet packet transform: `dwt2`, and again of all four bands, to one level.
@@ -102,7 +103,7 @@ def wavelet_packet2(
 
     Args:
         data: real tensor of at least two dimensions; float16 and bfloat16 are computed in float32 and rounded once.
-        wavelet: as for `dwt2`.
+        wavelet: as for `wavedec2`.
         mode: as for `dwt2` (the default of `pywt.WaveletPacket2D` is `smooth`).
         level: number of levels; default: the lesser `pywt.dwt_max_level(n, taps)` of the two axes.
         axes: the two axes to transform.
@@ -126,11 +127,12 @@ def wavelet_packet2(
         >>> {path: tuple(leaf.shape) for path, leaf in packet.items()}
         {'a': (3, 16, 8), 'v': (3, 16, 8), 'h': (3, 16, 8), 'd': (3, 16, 8)}
     """
-    return _decompose(data, read_plan(check_signal(data), wavelet, mode, axes, count=2), level, order)
+    check_choice("order", order, ORDERS)
+    return _decompose(data, analysis_plans(check_signal(data), wavelet, mode, axes, level, count=2), 2, order)
 
 
 def inverse_wavelet_packet2(
-    coeffs: Mapping[str, Tensor | None], wavelet: WaveletsLike, mode: ModesLike = "symmetric",
+    coeffs: Mapping[str, Tensor | None], wavelet: WaveletsLike | PerLevel, mode: ModesLike = "symmetric",
     axes: Sequence[int] = (-2, -1), *, shape: Sequence[int] | None = None,
 ) -> Tensor:  # fmt: skip
     """Invert `wavelet_packet2`; differentiable in coefficients and filters.
@@ -154,30 +156,29 @@ def inverse_wavelet_packet2(
         >>> torch.allclose(lw.functional.inverse_wavelet_packet2(packet, "db2", shape=(21, 18)), x)
         True
     """
-    like = _check_leaves(coeffs, 2)
-    return _reconstruct(coeffs, like, read_plan(like, wavelet, mode, axes, "coeffs", count=2), shape, "shape")
+    like, depth = _check_leaves(coeffs, 2)
+    plans = synthesis_plans(like, wavelet, mode, axes, depth, count=2)
+    return _reconstruct(coeffs, like, plans, depth, shape, "shape")
 
 
-def _decompose(data: Tensor, plan: Plan, level: int | None, order: str) -> dict[str, Tensor]:
-    check_choice("order", order, ORDERS)
-    depth = read_level(
-        level, [(n, step.bank.taps) for n, step in zip(sizes_along(data, plan), plan, strict=True)], stacklevel=4
-    )
-    children = _CHILDREN[len(plan)]
+def _decompose(data: Tensor, plans: Sequence[Plan], dims: int, order: str) -> dict[str, Tensor]:
+    children, depth = _CHILDREN[dims], len(plans)
     nodes = widen(data)[None]  # all of one level, in natural order
-    for _ in range(depth):
+    for plan in plans:
         bands = decompose_axes(nodes, plan)
         nodes = torch.stack([bands[key] for key in children.values()], dim=1).flatten(0, 1)
     leaves = dict(zip(_paths(children, depth), nodes.to(data.dtype), strict=True))
     return leaves if order == "natural" else {path: leaves[path] for path in _by_frequency(children, depth)}
 
 
-def _reconstruct(coeffs: Mapping[str, Tensor | None], like: Tensor, plan: Plan, shape: Any, argument: str) -> Tensor:
-    children, depth = _CHILDREN[len(plan)], len(next(iter(coeffs)))
+def _reconstruct(
+    coeffs: Mapping[str, Tensor | None], like: Tensor, plans: Sequence[Plan], depth: int, shape: Any, argument: str
+) -> Tensor:
+    plan, children = plans[0], _CHILDREN[len(plans[0])]
     sizes, steps = read_shape(shape, plan, argument), []
     if sizes is not None:
         now = sizes
-        for _ in range(depth):
+        for plan in plans[:depth]:
             before, now = halve(now, plan)
             steps.append(before)
         if now != sizes_along(like, plan):
@@ -189,7 +190,7 @@ def _reconstruct(coeffs: Mapping[str, Tensor | None], like: Tensor, plan: Plan, 
     for index in reversed(range(depth)):
         parts = nodes.unflatten(0, (-1, len(children))).unbind(1)  # type: ignore[no-untyped-call]
         bands = dict(zip(children.values(), parts, strict=True))
-        nodes = reconstruct_axes(bands, plan, steps[index] if steps else (None,) * len(plan))
+        nodes = reconstruct_axes(bands, plans[index], steps[index] if steps else (None,) * len(plan))
     return nodes[0].to(like.dtype)
 
 
@@ -209,7 +210,8 @@ def _by_frequency(children: Mapping[str, str], level: int) -> list[str]:
     ]
 
 
-def _check_leaves(coeffs: Any, dims: int) -> Tensor:
+def _check_leaves(coeffs: Any, dims: int) -> tuple[Tensor, int]:
+    """Return the first leaf that is not `None`, and the level."""
     if not isinstance(coeffs, Mapping):
         raise TypeError(f"`coeffs` must be a dict of tensors, got {type(coeffs).__name__}")
     letters = "".join(_CHILDREN[dims])
@@ -218,4 +220,4 @@ def _check_leaves(coeffs: Any, dims: int) -> Tensor:
         if not isinstance(path, str) or len(path) != level or set(path) - set(letters):
             raise ValueError(f"`coeffs` must have paths of {level} letters of {letters!r}, got {shown(path)}")
     check_level_shapes(coeffs, "coeffs")
-    return check_bands((f"coeffs[{path!r}]", leaf) for path, leaf in coeffs.items())
+    return check_bands((f"coeffs[{path!r}]", leaf) for path, leaf in coeffs.items()), level

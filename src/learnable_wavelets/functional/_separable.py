@@ -1,12 +1,12 @@
 """Transforms of several axes, one after the other: the common part of all 2-D and n-D functions.
 
-Computed in the dtype of the filters, in float32 for half types, from the first axis to the last; callers round once.
+Computed in the dtype of the filters, in float32 for half types; callers round once. The last two axes, if both are
+transformed once, go through the 2-D kernels together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import product
 from typing import Any
 
 from torch import Tensor
@@ -14,6 +14,7 @@ from torch import Tensor
 from .._checks import check_signal, shown
 from ..kernels._precision import compute_dtype
 from ._axes import Plan, halve, sizes_along
+from ._planes import KEYS, check_enough, decompose_plane, plane_places, reconstruct_plane
 from ._transform import decompose, reconstruct
 
 Bands = dict[str, Tensor]
@@ -26,25 +27,55 @@ def widen(data: Tensor) -> Tensor:
 
 def decompose_axes(data: Tensor, plan: Plan) -> Bands:
     """Return the bands of one level by key: a letter for each axis, `a` approximation or `d` detail."""
-    bands = {"": data}
-    for axis, bank, mode, channel in plan:
+    pair = plane_places(plan)
+    bands = {"." * len(plan): data}
+    for place, (axis, bank, mode, channel) in enumerate(plan):
+        if place in pair:
+            continue
         bands = {
-            key + letter: half
+            with_letter(key, place, letter): half
             for key, band in bands.items()
             for letter, half in zip("ad", decompose(band, bank, mode, 1, axis, channel), strict=True)
         }
-    return bands
+    if pair:
+        bands = {
+            with_letter(with_letter(key, pair[0], letters[0]), pair[1], letters[1]): quarter
+            for key, band in bands.items()
+            for letters, quarter in decompose_plane(band, plan[pair[0]], plan[pair[1]]).items()
+        }
+    return {key: bands[key] for key in sorted(bands)}
 
 
 def reconstruct_axes(bands: Mapping[str, Tensor | None], plan: Plan, lengths: Sequence[int | None]) -> Tensor:
     """Invert `decompose_axes`; `lengths` are those before each step, `None` for all the samples there are."""
+    pair = plane_places(plan)
+    if pair:
+        merged = {}
+        for key in {with_letter(with_letter(key, pair[0], "."), pair[1], ".") for key in bands}:
+            quarters = {
+                letters: bands.get(with_letter(with_letter(key, pair[0], letters[0]), pair[1], letters[1]))
+                for letters in KEYS
+            }
+            merged[key] = reconstruct_plane(quarters, [plan[p] for p in pair], [lengths[p] for p in pair])
+        bands = merged
     for place in reversed(range(len(plan))):
-        keys = map("".join, product("ad", repeat=place))
-        bands = {key: _merge(bands.get(key + "a"), bands.get(key + "d"), plan, place, lengths) for key in keys}
-    data = bands[""]
+        if place in pair:
+            continue
+        keys = dict.fromkeys(with_letter(key, place, ".") for key in bands)
+        bands = {
+            key: _merge(
+                bands.get(with_letter(key, place, "a")), bands.get(with_letter(key, place, "d")), plan, place, lengths
+            )
+            for key in keys
+        }
+    data = bands.get("." * len(plan))
     if data is None:
         raise ValueError("`coeffs` must hold at least one tensor, got none")
     return data
+
+
+def with_letter(key: str, place: int, letter: str) -> str:
+    return key[:place] + letter + key[place + 1 :]
 
 
 def _merge(
@@ -54,30 +85,32 @@ def _merge(
     axis, bank, mode, channel = plan[place]
     if given is None:
         return None
-    if mode != "periodization" and 2 * given.shape[axis] < bank.taps:
-        expected = f"at least taps/2 = {bank.taps // 2} entries along axis {axis}"
-        raise ValueError(f"`coeffs` must have {expected}, got {given.shape[axis]}")
+    check_enough(given, plan[place])
     data = reconstruct([cA, cD], given, bank, mode, axis, channel)
     return data if n is None else data.narrow(axis, 0, n)
 
 
-def decompose_levels(data: Tensor, plan: Plan, level: int) -> list[Any]:
-    """Return `[cA_n, {details_n}, ..., {details_1}]`."""
-    details, deepest = [], "a" * len(plan)
-    for _ in range(level):
+def decompose_levels(data: Tensor, plans: Sequence[Plan]) -> list[Any]:
+    """Return `[cA_n, {details_n}, ..., {details_1}]`, with a plan for each level, fine to coarse."""
+    details = []
+    for plan in plans:
         bands = decompose_axes(data, plan)
-        data = bands.pop(deepest)
+        data = bands.pop("a" * len(plan))
         details.append(bands)
     return [data, *reversed(details)]
 
 
 def reconstruct_levels(
-    cA: Tensor | None, details: Sequence[Mapping[str, Tensor | None]], plan: Plan, shape: tuple[int, ...] | None
-) -> Tensor:
+    cA: Tensor | None, details: Sequence[Mapping[str, Tensor | None]], plans: Sequence[Plan],
+    shape: tuple[int, ...] | None, argument: str = "shape",
+) -> Tensor:  # fmt: skip
     """Invert `decompose_levels`: to exactly `shape`, or as PyWavelets does."""
-    steps = [(None,) * len(plan)] * len(details) if shape is None else _lengths(cA, details, plan, shape)
-    data, deepest = cA, "a" * len(plan)
+    steps = [(None,) * len(plans[0])] * len(details)
+    if shape is not None:
+        steps = _lengths(cA, details, plans, shape, argument)  # type: ignore[assignment]
+    data, deepest = cA, "a" * len(plans[0])
     for index, (bands, lengths) in enumerate(zip(details, steps, strict=True), start=1):
+        plan = plans[-index]
         present = [band for band in bands.values() if band is not None]
         if data is None and not present:
             continue
@@ -101,20 +134,22 @@ def _fit(data: Tensor, detail: Tensor, plan: Plan, index: int) -> Tensor:
 
 
 def _lengths(
-    cA: Tensor | None, details: Sequence[Mapping[str, Tensor | None]], plan: Plan, shape: tuple[int, ...]
-) -> list[tuple[int, ...]]:
+    cA: Tensor | None, details: Sequence[Mapping[str, Tensor | None]], plans: Sequence[Plan], shape: tuple[int, ...],
+    argument: str,
+) -> list[tuple[int, ...]]:  # fmt: skip
     """Return the lengths before the steps of each level, coarse to fine, after a check that `coeffs` has them."""
-    steps, sizes = [], shape
+    steps, sizes, plan = [], shape, plans[0]
     for index in range(len(details), 0, -1):
+        plan = plans[-index]
         before, sizes = halve(sizes, plan)
         steps.append(before)
         given = [*details[index - 1].values(), *([cA] if index == 1 else [])]
         for band in given:
             if band is not None and sizes_along(band, plan) != sizes:
                 expected = f"lengths with {sizes_along(band, plan)} coefficients in `coeffs[{index}]`"
-                raise ValueError(f"`shape` must be {expected}, got {shown(shape)} with {sizes}")
+                raise ValueError(f"`{argument}` must be {expected}, got {shown(shape)} with {sizes}")
     if not details and cA is not None and sizes_along(cA, plan) != shape:
-        raise ValueError(f"`shape` must be {sizes_along(cA, plan)} at level 0, got {shown(shape)}")
+        raise ValueError(f"`{argument}` must be {sizes_along(cA, plan)} at level 0, got {shown(shape)}")
     return steps[::-1]
 
 

@@ -15,7 +15,7 @@ from .._checks import check_flag, check_int, check_signal, shown
 from ._axes import Axes, Plan, WaveletsLike, read_plan, read_shape, sizes_along
 from ._bank import FilterBank
 from ._separable import check_bands, check_beside, check_keys, check_level_shapes, widen
-from ._undecimated import MODE, iswt_level, swt_level
+from ._undecimated import MODE, iswt_level, swt_level, swt_levels
 
 
 def swtn(
@@ -134,7 +134,11 @@ def decompose_undecimated(
     depth = _read_depth(level, sizes_along(data, plan)) if level is None else check_int("level", level)
     if not least <= depth <= 48 - first:
         raise ValueError(f"`level` must be at least {least} and at most {48 - first}, got {depth}")
-    x, levels, deepest = _pad(widen(data), plan, 1 << (first + depth)), [], "a" * len(plan)
+    x, levels, deepest = pad_to(widen(data), [step.axis for step in plan], 1 << (first + depth)), [], "a" * len(plan)
+    if len(plan) == 1 and depth and not plan[0].channel:
+        found = swt_levels(x, plan[0].bank, plan[0].axis, first, depth, trim_approx)
+        if found is not None:
+            return _paired([band.to(data.dtype) for band in found], trim_approx)
     for j in range(first, first + depth):
         bands = {"": x}
         for axis, bank, _, channel in plan:
@@ -148,6 +152,13 @@ def decompose_undecimated(
     return [*([x.to(data.dtype)] if trim_approx else []), *reversed(levels)]
 
 
+def _paired(bands: list[Tensor], trim_approx: bool) -> list[Any]:
+    """Return what `decompose_undecimated` returns, from the bands of one axis."""
+    if trim_approx:
+        return [bands[0], *[{"d": detail} for detail in bands[1:]]]
+    return [{"a": cA, "d": cD} for cA, cD in zip(bands[::2], bands[1::2], strict=True)]
+
+
 def _read_depth(level: None, sizes: tuple[int, ...]) -> int:
     """Return `pywt.swt_max_level` for all axes."""
     common = math.gcd(*sizes)
@@ -157,9 +168,9 @@ def _read_depth(level: None, sizes: tuple[int, ...]) -> int:
     return depth
 
 
-def _pad(x: Tensor, plan: Plan, multiple: int) -> Tensor:
+def pad_to(x: Tensor, axes: Sequence[int], multiple: int) -> Tensor:
     """Repeat the last sample up to the next multiple along each axis."""
-    for axis, *_ in plan:
+    for axis in axes:
         n = x.shape[axis]
         if n % multiple:
             last = x.narrow(axis, n - 1, 1)

@@ -48,7 +48,7 @@ def decompose(data: Tensor, bank: FilterBank, mode: str, level: int, axis: int, 
     if channel:
         return by_channel(lambda t, own, axis: decompose(t[0], own, mode, level, axis), [data], bank, axis, channel)
     if level and (mode == "reflect" or mode == "antireflect"):
-        _check_reflection(data.shape[axis], bank.taps, mode, level)
+        check_reflection(data.shape[axis], bank.taps, mode, level)
     dtype = data.dtype
     with full_precision(data):
         moved = data.to(bank.dec_lo.dtype).movedim(axis, -1)
@@ -69,7 +69,7 @@ def reconstruct(
     return data.to(like.dtype).movedim(-1, axis)
 
 
-def _check_reflection(n: int, taps: int, mode: str, level: int) -> None:
+def check_reflection(n: int, taps: int, mode: str, level: int) -> None:
     """Refuse a single sample at any level, as PyWavelets does: it has no second one to reflect."""
     shortest = min(n, coeff_lengths(n, taps, mode, level - 1)[0])
     if shortest < 2:

@@ -60,7 +60,7 @@ def differentiate(operator: Operator, ctx: Any, grad: Tensor, backward: Function
         tensors.insert(place, None)
     inputs = (*tensors, *ctx.constants)
     needs = [ctx.needs_input_grad[place] for place in operator.places]
-    if torch.is_grad_enabled() or _is_batched(grad):  # create_graph=True: to be differentiated once more
+    if torch.is_grad_enabled() or is_batched(grad):  # create_graph=True: to be differentiated once more
         backward = operator.reference_backward
     found = backward(grad, *inputs, needs)
     grads: list[Tensor | None] = [None] * len(inputs)
@@ -70,7 +70,7 @@ def differentiate(operator: Operator, ctx: Any, grad: Tensor, backward: Function
     return tuple(grads)
 
 
-def _is_batched(tensor: Tensor) -> bool:
+def is_batched(tensor: Tensor) -> bool:
     """Return whether `tensor` is batched by `vmap` or `is_grads_batched=True`."""
     functorch = torch._C._functorch
     return functorch.is_legacy_batchedtensor(tensor) or functorch.is_batchedtensor(tensor)

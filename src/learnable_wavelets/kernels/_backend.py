@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,6 +16,13 @@ BACKENDS = {
 }
 REFERENCE = BACKENDS["reference"]
 
+REMEDY = (
+    "install a wheel for this platform, or a C compiler and then "
+    "`pip install --force-reinstall --no-deps --no-cache-dir --no-binary learnable-wavelets learnable-wavelets`"
+)
+NOTICEABLE = 256  # a width from which a layer without kernels is several times slower
+_warned = False
+
 FORCED: ContextVar[str | None] = ContextVar("learnable_wavelets_backend", default=None)
 
 
@@ -23,6 +31,9 @@ def available_backends() -> tuple[str, ...]:
 
     `reference` (plain torch) always does, `cpu` if the C extension was built, `triton` if Triton is installed and there
     is a CUDA device (or `TRITON_INTERPRET=1` was set before the start: Triton's interpreter, slow, for tests).
+
+    Without `cpu`, layers work on the CPU too, several times slower; the first call of one of width 256 or more warns
+    and names the remedy. `python -m learnable_wavelets` prints the reason.
 
     Examples:
         >>> import learnable_wavelets as lw
@@ -64,6 +75,15 @@ def use_backend(name: str) -> Iterator[None]:
         yield
     finally:
         FORCED.reset(token)
+
+
+def warn_without_kernels(width: int) -> None:
+    """Warn, once a process, that layers of this width run on the CPU without the kernels for it."""
+    global _warned
+    if not _warned and width >= NOTICEABLE and BACKENDS["cpu"].missing() is not None:
+        _warned = True
+        message = f"learnable_wavelets computes without its C kernels, several times slower ({cpu.missing()}): {REMEDY}"
+        warnings.warn(message, UserWarning, stacklevel=2)
 
 
 def forced_backend() -> str | None:

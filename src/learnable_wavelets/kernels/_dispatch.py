@@ -15,10 +15,12 @@ from torch.autograd import forward_ad
 
 from . import reference
 from ._autograd import is_plain_eager
-from ._backend import BACKENDS, FORCED, REFERENCE, forced_backend
+from ._backend import BACKENDS, FORCED, REFERENCE, forced_backend, warn_without_kernels
 from ._flat import fwht as checked_fwht
-from ._library import EAGER, call_operator
+from ._flat_recurrent import Call, checked
+from ._library import EAGER, OPERATORS, call_operator
 from ._precision import full_precision
+from ._recurrence import Inputs, Recurrence
 from ._sandwich import Sandwich
 from ._supports import Backend
 from ._validate import check_operands, check_sandwich, check_transform
@@ -77,10 +79,12 @@ def waverec(coeffs: Sequence[Tensor | None], lo: Tensor, hi: Tensor, mode: str) 
 
 def sandwich(x: Tensor, operands: Sandwich) -> Tensor:
     """Return `y = scale * S W^-1 G P W B x + bias`, see `reference.sandwich`."""
-    backend, tensors = choose(x, operands.transform.mode), (x, *operands[:5], *operands.transform.bank)
+    backend, tensors = choose(x, operands.transform.mode), (x, *tuple(operands)[:5], *operands.transform.bank)
     if backend is REFERENCE:
         if not torch.compiler.is_dynamo_compiling():  # which would guard on every shape
             check_operands(x, operands)
+            if x.device.type == "cpu" and forced_backend() is None:
+                warn_without_kernels(operands.layout.n)
         with full_precision(x):
             return reference.sandwich(x, operands)
     if not is_plain_eager(tensors):
@@ -93,18 +97,45 @@ def sandwich(x: Tensor, operands: Sandwich) -> Tensor:
     return y
 
 
+def serves_sequences(x: Tensor, mode: str) -> bool:
+    """Return whether a kernel takes whole sequences of data like x; where none does, a loop calls `sandwich`."""
+    backend = choose(x, mode, required=False)
+    modes, dtypes, devices = backend.RECURRENT
+    return mode in modes and x.dtype in dtypes and x.device.type in devices
+
+
+def recurrent(inputs: Inputs, start: tuple[Tensor, ...], recurrence: Recurrence) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Return the outputs of all steps and the last states, see `reference.recurrent`; where `serves_sequences`."""
+    call = Call(inputs, start, recurrence)
+    name = "lstm" if recurrence.cell == "lstm" else "gru"
+    tensors = (*inputs, *start, recurrence.sizes, *recurrence.gates.tensors())
+    if not is_plain_eager(tensors):
+        results = OPERATORS[name](*call.flat())
+    else:
+        backend, taken = checked(choose(inputs.data, recurrence.gates.transform.mode), call)
+        compute = partial(backend.recurrent, *taken)
+        constants = call.flat()[len(tensors) :]
+        results = EAGER[name](*tensors, constants, backend, compute) if torch.is_grad_enabled() else compute()
+    return results[0], tuple(results[1 : 1 + len(start)])
+
+
 @lru_cache(maxsize=256)
 def _coeff_lengths(n: int, taps: int, mode: str, level: int) -> list[int]:
     return list(reference.coeff_lengths(n, taps, mode, level))
 
 
-def choose(x: Tensor, mode: str, fits: bool = True) -> Backend:
+def choose(x: Tensor, mode: str, fits: bool = True, required: bool = True) -> Backend:
     """Return the back end for data like x, a signal extension mode, and sizes that `fits` says a kernel takes.
 
     Raises:
-        RuntimeError: the forced back end does not serve the call.
+        RuntimeError: the forced back end does not serve the call, and is `required` to.
     """
-    forced = forced_backend() if torch.compiler.is_compiling() else FORCED.get()
+    if torch.compiler.is_compiling():
+        forced = forced_backend()
+        if forced is None and reference.is_exporting_onnx():  # its runtimes have no kernel of ours
+            return REFERENCE
+    else:
+        forced = FORCED.get()
     backend = BACKENDS[forced or ("triton" if x.is_cuda else "cpu")]
     if backend is REFERENCE:
         return REFERENCE
@@ -112,7 +143,7 @@ def choose(x: Tensor, mode: str, fits: bool = True) -> Backend:
     traced = torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
     if fits and mode in modes and x.dtype in dtypes and x.device.type in devices and not traced:
         return backend
-    if forced is not None:
+    if forced is not None and required:
         raise RuntimeError(f"back end {forced!r} does not serve this call: {_obstacle(backend, x, mode)}")
     return REFERENCE
 

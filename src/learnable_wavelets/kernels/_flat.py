@@ -10,8 +10,36 @@ from torch import Tensor
 
 from . import reference
 from ._backend import BACKENDS
+from ._flat_recurrent import fake_gru as fake_gru
+from ._flat_recurrent import fake_gru_backward as fake_gru_backward
+from ._flat_recurrent import fake_lstm as fake_lstm
+from ._flat_recurrent import fake_lstm_backward as fake_lstm_backward
+from ._flat_recurrent import gru as gru
+from ._flat_recurrent import gru_backward as gru_backward
+from ._flat_recurrent import lstm as lstm
+from ._flat_recurrent import lstm_backward as lstm_backward
+from ._planes import dwt2 as dwt2
+from ._planes import dwt2_backward as dwt2_backward
+from ._planes import fake_dwt2 as fake_dwt2
+from ._planes import fake_dwt2_backward as fake_dwt2_backward
+from ._planes import fake_idwt2 as fake_idwt2
+from ._planes import fake_idwt2_backward as fake_idwt2_backward
+from ._planes import idwt2 as idwt2
+from ._planes import idwt2_backward as idwt2_backward
+from ._planes import reference_dwt2_backward as reference_dwt2_backward
+from ._planes import reference_idwt2_backward as reference_idwt2_backward
 from ._sandwich import Sandwich, sources
 from ._supports import Backend
+from ._undecimated import fake_iswt as fake_iswt
+from ._undecimated import fake_iswt_backward as fake_iswt_backward
+from ._undecimated import fake_swt as fake_swt
+from ._undecimated import fake_swt_backward as fake_swt_backward
+from ._undecimated import iswt as iswt
+from ._undecimated import iswt_backward as iswt_backward
+from ._undecimated import reference_iswt_backward as reference_iswt_backward
+from ._undecimated import reference_swt_backward as reference_swt_backward
+from ._undecimated import swt as swt
+from ._undecimated import swt_backward as swt_backward
 from ._validate import (
     aligned,
     check_bank,

@@ -72,6 +72,81 @@ def waverec_backward(grad: Shape, packed: Shape, *args: Any, out_shape: Any = No
     return waverec(packed, *filters_n_mode_level) * (2 + any(needs[1:]))
 
 
+def dwt2(x: Shape, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    """Count the columns, which make two planes of half the rows, and the rows of both."""
+    lo0, _, lo1, _, mode0, mode1 = args
+    m0: int = coeff_lengths(x[-2], lo0[0], mode0, 1)[0]
+    columns, rows = x[-1] * wavelet_flops(x[-2], lo0[0], mode0, 1), 2 * m0 * wavelet_flops(x[-1], lo1[0], mode1, 1)
+    return prod(x[:-2]) * (columns + rows)
+
+
+def idwt2(aa: Shape, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    *bank, n0, n1, mode0, mode1 = args[3:]
+    return dwt2((*aa[:-2], n0, n1), *bank, mode0, mode1)
+
+
+def dwt2_backward(grad: Shape, x: Shape, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    *rest, needs = args
+    return dwt2(x, *rest) * (bool(needs[0]) + 2 * any(needs[1:]))
+
+
+def idwt2_backward(grad: Shape, aa: Shape, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    *rest, needs = args
+    return idwt2(aa, *rest) * (any(needs[:4]) + 2 * any(needs[4:]))
+
+
+def swt(x: Shape, lo: Shape, hi: Shape, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    level: int = args[2]
+    return prod(x) * level * 4 * lo[0]
+
+
+def iswt(cA: Shape, cD: Shape, lo: Shape, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    return prod(cA) * 4 * lo[0]
+
+
+def swt_backward(grad: Shape, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    *rest, needs = args
+    return swt(*rest) * (bool(needs[0]) + 2 * any(needs[1:]))
+
+
+def iswt_backward(grad: Shape, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    *rest, needs = args
+    return iswt(*rest) * (any(needs[:2]) + any(needs[2:]))
+
+
+def _recurrent(x: Shape, weight: Any, diag_in: Shape, permutation: Shape, *operands: Any) -> tuple[int, int, int]:
+    """Return the operations of the dense matrix, of the sandwiches, and of their transforms alone.
+
+    What a gate does beside its products counts nothing, as in torch's formulas.
+    """
+    dec_lo, (kind, mode, level, layout) = operands[3], operands[7:11]
+    gates, hidden = diag_in
+    pair = 2 * (hadamard_flops(layout[2]) if kind == "hadamard" else wavelet_flops(layout[2], dec_lo[1], mode, level))
+    products, dense = x[0] * gates, 0 if weight is None else 2 * x[1] * hidden
+    return products * dense, products * (pair + 3 * hidden + permutation[1]), products * pair
+
+
+def gru(x: Shape, weight: Any, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    return sum(_recurrent(x, weight, *args[3:])[:2])
+
+
+def lstm(x: Shape, weight: Any, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    return sum(_recurrent(x, weight, *args[4:])[:2])
+
+
+def gru_backward(*args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    return _recurrent_backward(*args[2:4], *args[7:-2], needs=args[-1][:3] + args[-1][4:])
+
+
+def lstm_backward(*args: Any, out_shape: Any = None, **kwargs: Any) -> int:
+    return _recurrent_backward(*args[3:5], *args[9:-3], needs=args[-1][:3] + args[-1][5:])
+
+
+def _recurrent_backward(*args: Any, needs: Sequence[bool]) -> int:
+    dense, forward, transforms = _recurrent(*args)
+    return dense * (1 + needs[0] + any(needs[1:3])) + 2 * forward + any(needs[7:]) * transforms
+
+
 _COUNTER = "torch.utils.flop_counter"
 
 

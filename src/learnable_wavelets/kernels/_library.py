@@ -13,26 +13,43 @@ import torch
 from torch import Tensor
 
 from . import _flat as flat
+from . import _flat_recurrent as recurrent
 from . import cpu, triton
 from ._autograd import Operator, eager_fwht, eager_path, register, register_fwht
+from ._autograd_recurrent import register as register_recurrent
 from ._backend import BACKENDS, REFERENCE, forced_backend
 from ._sandwich import CONSTANTS, INDEX, TENSORS
 from ._sharding import is_distributed, register_rules
 from ._supports import Backend
 from ._validate import check_present
+from .reference import is_exporting_onnx
 
 NAMESPACE = "learnable_wavelets"
 _OPERANDS = ", ".join(f"{kind} {name}" for name, kind in {"x": "Tensor", **TENSORS, **CONSTANTS}.items())
 _BANK = "Tensor lo, Tensor hi"
 _THREE = "(Tensor, Tensor, Tensor)"
+_PLANE_BANKS = "Tensor lo0, Tensor hi0, Tensor lo1, Tensor hi1"
+_PLANE = f"Tensor x, {_PLANE_BANKS}, str mode0, str mode1"
+_BANDS = f"Tensor aa, Tensor ad, Tensor da, Tensor dd, {_PLANE_BANKS}, int n0, int n1, str mode0, str mode1"
+_LEVELS = f"Tensor x, {_BANK}, int axis, int start_level, int level, bool trim"
+_LEVEL = f"Tensor cA, Tensor cD, {_BANK}, int axis, int start_level"
 SCHEMAS = {
     "fwht": "(Tensor x, float scale) -> Tensor",
     "wavedec": f"(Tensor x, {_BANK}, str mode, int level) -> Tensor",
     "waverec": f"(Tensor packed, {_BANK}, int n, str mode, int level) -> Tensor",
     "wavedec_backward": f"(Tensor grad, Tensor x, {_BANK}, str mode, int level, bool[] needs) -> {_THREE}",
     "waverec_backward": f"(Tensor grad, Tensor packed, {_BANK}, int n, str mode, int level, bool[] needs) -> {_THREE}",
+    "dwt2": f"({_PLANE}) -> Tensor",
+    "idwt2": f"({_BANDS}) -> Tensor",
+    "dwt2_backward": f"(Tensor grad, {_PLANE}, bool[] needs) -> ({', '.join(['Tensor'] * 5)})",
+    "idwt2_backward": f"(Tensor grad, {_BANDS}, bool[] needs) -> ({', '.join(['Tensor'] * 8)})",
+    "swt": f"({_LEVELS}) -> Tensor",
+    "iswt": f"({_LEVEL}) -> Tensor",
+    "swt_backward": f"(Tensor grad, {_LEVELS}, bool[] needs) -> {_THREE}",
+    "iswt_backward": f"(Tensor grad, {_LEVEL}, bool[] needs) -> ({', '.join(['Tensor'] * 4)})",
     "sandwich": f"({_OPERANDS}) -> Tensor",
     "sandwich_backward": f"(Tensor grad, {_OPERANDS}, bool[] needs) -> ({', '.join(['Tensor'] * len(TENSORS))})",
+    **recurrent.SCHEMAS,
 }
 
 
@@ -62,8 +79,9 @@ def _implementation(name: str) -> Callable[..., Any]:
             if backend is not REFERENCE:
                 return found
             # plain torch may return a view, or an argument itself, as no operator may
-            results = [t.clone(memory_format=torch.contiguous_format) for t in ((found,) if data == 0 else found)]
-            return results if data else results[0]
+            several = isinstance(found, tuple)
+            results = [t.clone(memory_format=torch.contiguous_format) for t in (found if several else (found,))]
+            return results if several else results[0]
 
     return run
 
@@ -72,11 +90,21 @@ def _fake(name: str) -> Callable[..., Any]:
     function, required = getattr(flat, f"fake_{name}"), _required(name)
 
     def run(*args: Any) -> Any:
+        refuse_onnx(name)
         for place, argument in required:
             check_present(argument, args[place])
         return function(*args)
 
     return run
+
+
+def refuse_onnx(name: str) -> None:
+    """Say how to export, before the exporter says only that it does not know the operator."""
+    if is_exporting_onnx():
+        raise RuntimeError(
+            f"ONNX has no operator {NAMESPACE}::{name}: give `torch.onnx.export` the module, not a program of "
+            f"`torch.export`, with `dynamo=True` and outside of `use_backend`"
+        )
 
 
 LIBRARY = torch.library.Library(NAMESPACE, "DEF")  # type: ignore[no-untyped-call]
@@ -91,8 +119,9 @@ OPERATORS = {name: getattr(getattr(torch.ops, NAMESPACE), name).default for name
 
 def call_operator(name: str, *arguments: Any) -> Tensor:
     """Call the registered operator, which compilers, modes and tensor subclasses see."""
+    refuse_onnx(name)
     if not torch.compiler.is_compiling() and any(map(is_distributed, arguments)):
-        register_rules(getattr(torch.ops, NAMESPACE), tuple(SCHEMAS))
+        register_rules(getattr(torch.ops, NAMESPACE), tuple(name for name in SCHEMAS if name not in recurrent.SCHEMAS))
     result: Tensor = OPERATORS[name](*arguments)
     return result
 
@@ -110,5 +139,12 @@ EAGER = {
     "fwht": eager_fwht(flat.fwht, OPERATORS["fwht"]),
     "wavedec": _differentiable("wavedec", 3, range(3)),
     "waverec": _differentiable("waverec", 3, range(3)),
+    "dwt2": _differentiable("dwt2", 5, range(5)),
+    "idwt2": _differentiable("idwt2", 8, range(8)),
+    "swt": _differentiable("swt", 3, range(3)),
+    "iswt": _differentiable("iswt", 4, range(4)),
     "sandwich": _differentiable("sandwich", 1 + len(TENSORS), [p for p in range(1 + len(TENSORS)) if p != 1 + INDEX]),
+    **{
+        name: register_recurrent(cell, OPERATORS[f"{name}_backward"], LIBRARY) for name, cell in recurrent.CELLS.items()
+    },
 }

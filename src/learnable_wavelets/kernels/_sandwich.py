@@ -47,7 +47,7 @@ class Sandwich(NamedTuple):
 
     def tensors(self) -> tuple[Tensor | None, ...]:
         """Return the tensors in the order of `TENSORS`."""
-        return (*self[:5], *self.transform.bank)
+        return (*tuple(self)[:5], *self.transform.bank)  # Dynamo of torch 2.6 cannot slice a named tuple
 
     def constants(self) -> tuple[Any, ...]:
         """Return the rest in the order of `CONSTANTS`."""

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from ._recurrence import Inputs, Recurrence
 from ._sandwich import Sandwich
 
 
@@ -26,6 +27,10 @@ class Backend(Protocol):
     """
 
     SUPPORTS: Supports
+    PLANES: Supports
+    """Calls that its `PlaneBackend` serves: without dtypes it is none, and planes go through the 1-D functions."""
+    RECURRENT: Supports
+    """The calls of `gru` and `lstm` that it serves better than a loop over the steps."""
 
     def missing(self) -> str | None: ...
 
@@ -47,4 +52,61 @@ class Backend(Protocol):
 
     def sandwich_backward(
         self, grad: Tensor, x: Tensor, operands: Sandwich, needs: Sequence[bool]
+    ) -> Sequence[Tensor]: ...
+
+
+class PlaneBackend(Protocol):
+    """A back end for more than rows: the last two axes at once, and the stationary transform along any axis.
+
+    In the first, bank and mode 0 belong to axis -2. The bands aa, ad, da, dd that `dwt2` returns are one tensor
+    `(4, ..., m0, m1)`, so that each is contiguous; those of `swt`, from coarse to fine, are one of `(bands, *x.shape)`.
+    """
+
+    PLANES: Supports
+
+    def dwt2(self, x: Tensor, lo0: Tensor, hi0: Tensor, lo1: Tensor, hi1: Tensor, mode0: str, mode1: str) -> Tensor: ...
+
+    def idwt2(
+        self, aa: Tensor, ad: Tensor, da: Tensor, dd: Tensor, lo0: Tensor, hi0: Tensor, lo1: Tensor, hi1: Tensor,
+        n0: int, n1: int, mode0: str, mode1: str,
+    ) -> Tensor: ...  # fmt: skip
+
+    def dwt2_backward(
+        self, grad: Tensor, x: Tensor, lo0: Tensor, hi0: Tensor, lo1: Tensor, hi1: Tensor, mode0: str, mode1: str,
+        needs: Sequence[bool],
+    ) -> Sequence[Tensor]: ...  # fmt: skip
+
+    def idwt2_backward(
+        self, grad: Tensor, aa: Tensor, ad: Tensor, da: Tensor, dd: Tensor, lo0: Tensor, hi0: Tensor, lo1: Tensor,
+        hi1: Tensor, n0: int, n1: int, mode0: str, mode1: str, needs: Sequence[bool],
+    ) -> Sequence[Tensor]: ...  # fmt: skip
+
+    def swt(self, x: Tensor, lo: Tensor, hi: Tensor, axis: int, start_level: int, level: int, trim: bool) -> Tensor: ...
+
+    def iswt(self, cA: Tensor, cD: Tensor, lo: Tensor, hi: Tensor, axis: int, start_level: int) -> Tensor: ...
+
+    def swt_backward(
+        self, grad: Tensor, x: Tensor, lo: Tensor, hi: Tensor, axis: int, start_level: int, level: int, trim: bool,
+        needs: Sequence[bool],
+    ) -> Sequence[Tensor]: ...  # fmt: skip
+
+    def iswt_backward(
+        self, grad: Tensor, cA: Tensor, cD: Tensor, lo: Tensor, hi: Tensor, axis: int, start_level: int,
+        needs: Sequence[bool],
+    ) -> Sequence[Tensor]: ...  # fmt: skip
+
+
+class RecurrentBackend(Backend, Protocol):
+    """A back end that takes whole sequences: the reference, and those whose `RECURRENT` has dtypes."""
+
+    def recurrent(self, inputs: Inputs, start: tuple[Tensor, ...], recurrence: Recurrence) -> tuple[Tensor, ...]: ...
+
+    def recurrent_backward(
+        self,
+        grads: Sequence[Tensor],
+        inputs: Inputs,
+        start: tuple[Tensor, ...],
+        recurrence: Recurrence,
+        found: Sequence[Tensor],
+        needs: Sequence[bool],
     ) -> Sequence[Tensor]: ...

@@ -70,7 +70,7 @@ def _expected(
     layout: tuple[int, ...], kind: str, mode: str, level: int, taps: int, dtype: torch.dtype, on_cpu: bool, bias: bool
 ) -> list[tuple[tuple[int, ...], torch.dtype, bool]]:
     """Return `_kind` of each tensor that must be present."""
-    shapes, real = _shapes(layout, kind, mode, level, taps), compute_dtype(dtype)
+    shapes, real = operand_shapes(layout, kind, mode, level, taps), compute_dtype(dtype)
     places = [p for p in range(len(_NAMES)) if (bias or p != _BIAS) and (taps or p < _FILTERS)]
     return [(shapes[p], torch.int64 if p == INDEX else real, on_cpu) for p in places]
 
@@ -81,7 +81,7 @@ def check_each(x: Tensor, sandwich: Sandwich) -> None:
     if x.dim() == 0 or x.shape[-1] != layout.in_features:
         raise ValueError(f"`x` must have a last dimension of {layout.in_features}, got shape {tuple(x.shape)}")
     kind, _, mode, level = transform
-    shapes = _shapes(tuple(layout), kind, mode, level, transform.taps)
+    shapes = operand_shapes(tuple(layout), kind, mode, level, transform.taps)
     for place, (tensor, shape) in enumerate(zip(sandwich.tensors(), shapes, strict=True)):
         if tensor is not None:
             check_operand(_NAMES[place], tensor, shape, torch.int64 if place == INDEX else real, x)
@@ -89,7 +89,7 @@ def check_each(x: Tensor, sandwich: Sandwich) -> None:
             raise TypeError(f"`{_NAMES[place]}` must be a tensor, got None")
 
 
-def _shapes(layout: tuple[int, ...], kind: str, mode: str, level: int, taps: int) -> tuple[tuple[int, ...], ...]:
+def operand_shapes(layout: tuple[int, ...], kind: str, mode: str, level: int, taps: int) -> tuple[tuple[int, ...], ...]:
     """Return the shape of each of `TENSORS`."""
     if min(layout[:4]) < 1:
         raise ValueError(f"`layout` must have sizes of at least 1, got {layout}")

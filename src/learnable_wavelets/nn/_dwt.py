@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, is_tensor, nn
 
 from .. import functional
 from .._checks import check_flag, check_int, check_mode, check_signal, shown
@@ -48,43 +48,60 @@ def _map_bands(function: Callable[[int, int, Tensor], Tensor], level: int, bands
     return function(level, 0, bands)
 
 
-class Transform(nn.Module):
-    """Base of the four transforms: the bank and the number of transformed dimensions."""
+WaveletsLike: TypeAlias = "WaveletLike | Sequence[WaveletLike] | nn.ModuleList"
 
-    filter: WaveletFilter | None
+
+class Transform(nn.Module):
+    """Base of the four transforms: the bank, or one for each level, and the number of transformed dimensions."""
+
+    filter: WaveletFilter | nn.ModuleList | None
 
     def __init__(
-        self, wavelet: WaveletLike, dims: int, learnable: bool, device: torch.device | str | None,
+        self, wavelet: WaveletsLike, dims: int, learnable: bool, device: torch.device | str | None,
         dtype: torch.dtype | None,
     ) -> None:  # fmt: skip
         super().__init__()
         self.dims = check_int("dims", dims)
         if not 1 <= self.dims <= 3:
             raise ValueError(f"`dims` must be 1, 2 or 3, got {dims}")
-        shared = isinstance(wavelet, WaveletFilter)
-        self._fixed = None
+        wavelets, self._per_level = _listed(wavelet)
+        shared = [isinstance(one, WaveletFilter) for one in wavelets]
+        self._fixed, self.filter = None, None
         if check_flag("learnable", learnable):
-            self.filter = wavelet if shared else LearnableWaveletFilter(wavelet, device=device, dtype=dtype)  # type: ignore[assignment]
-        elif shared:
+            filters = [
+                one if known else LearnableWaveletFilter(one, device=device, dtype=dtype)
+                for one, known in zip(wavelets, shared, strict=True)
+            ]
+            self.filter = nn.ModuleList(filters) if self._per_level else filters[0]
+        elif any(shared):
             raise ValueError("`learnable` must be True for a WaveletFilter; freeze its parameters instead, got False")
         else:
-            self.filter = None
-            start = read_start(wavelet)
-            self._fixed, self._label = tuple(tuple(f.tolist()) for f in start.bank), start.label
-        self._own_filter = self.filter is not None and not shared
+            starts = [read_start(one) for one in wavelets]
+            self._fixed = tuple(tuple(tuple(f.tolist()) for f in start.bank) for start in starts)
+            self._label = ", ".join(start.label for start in starts)
+        self._own_filters = tuple(learnable and not known for known in shared)
 
     def reset_parameters(self) -> None:
-        """Restart the bank, if the module made it."""
-        if self.filter is not None and self._own_filter:
-            self.filter.reset_parameters()
+        """Restart the banks that the module made."""
+        for filter, own in zip(_listed(self.filter)[0], self._own_filters, strict=False):
+            if own:
+                filter.reset_parameters()
 
-    def bank(self, like: Tensor) -> FilterBank:
+    def bank(self, like: Tensor) -> FilterBank | functional.PerLevel:
         """Return the filters for data like this: the present ones, or the fixed ones."""
         if self._fixed is None:
-            found: FilterBank = self.filter()  # type: ignore[misc]
-            return found
-        dtype = compute_dtype(like.dtype)
-        return FilterBank(*[torch.tensor(taps, device=like.device, dtype=dtype) for taps in self._fixed])
+            banks = [filter() for filter in _listed(self.filter)[0]]
+        else:
+            dtype = compute_dtype(like.dtype)
+            banks = [
+                FilterBank(*[torch.tensor(taps, device=like.device, dtype=dtype) for taps in bank])
+                for bank in self._fixed
+            ]
+        return functional.PerLevel(banks) if self._per_level else banks[0]
+
+    def _one_bank(self) -> None:
+        if self._per_level:
+            raise ValueError(f"`wavelet` must be one for all levels of {type(self).__name__}, got a list")
 
     def extra_repr(self) -> str:
         return f"dims={self.dims}" if self._fixed is None else f"{self._label}, dims={self.dims}, learnable=False"
@@ -100,13 +117,24 @@ class Transform(nn.Module):
         return tuple(range(-self.dims, 0))
 
 
+def _listed(wavelet: Any) -> tuple[list[Any], bool]:
+    """Return the wavelets of the levels, and if there is a list of them."""
+    several = isinstance(wavelet, (list, nn.ModuleList)) or (
+        type(wavelet) is tuple and not all(map(is_tensor, wavelet))
+    )
+    if several and not len(wavelet):
+        raise ValueError("`wavelet` must have a wavelet for each level, got none")
+    return ([*wavelet], True) if several else ([wavelet], False)
+
+
 class DWT(Transform):
     r"""The multilevel wavelet transform of the last `dims` dimensions, with filters that train.
 
     Args:
         wavelet: a PyWavelets name, a `pywt.Wavelet` or a `FilterBank`, from which the module makes its own
-            `LearnableWaveletFilter`; or a `WaveletFilter` module, used as it is, so that modules can share one.
-        level: number of levels; default: the deepest useful one, as for `functional.wavedec`.
+            `LearnableWaveletFilter`; or a `WaveletFilter` module, used as it is, so that modules can share one. Or a
+            list of these, one for each level from fine to coarse.
+        level: number of levels; default: that of the wavelets, or the deepest useful one, as for `functional.wavedec`.
         mode: one of PyWavelets' nine signal extension modes.
         dims: 1, 2 or 3.
         learnable: `False` for fixed filters, which are neither parameters nor buffers.
@@ -118,7 +146,8 @@ class DWT(Transform):
         `wavedec2` or `wavedecn`.
 
     Attributes:
-        filter: the `WaveletFilter`, `None` if it is fixed. `wavelet_regularizer` finds it.
+        filter: the `WaveletFilter`, a `ModuleList` of them if there is one for each level, `None` if they are fixed.
+            `wavelet_regularizer` finds them.
 
     Raises:
         ValueError: unknown wavelet or mode, `dims` other than 1, 2 or 3, `learnable=False` for a `WaveletFilter`.
@@ -136,14 +165,20 @@ class DWT(Transform):
         True
         >>> len([*dwt.parameters()]), len([*lw.nn.DWT("db2", learnable=False).parameters()])
         (4, 0)
+        >>> per_level = lw.nn.DWT(["bior4.4", "haar"])
+        >>> back = lw.nn.IDWT(per_level.filter)
+        >>> torch.allclose(back(per_level(x)), x, atol=1e-5), len([*per_level.parameters()])
+        (True, 8)
     """
 
     def __init__(
-        self, wavelet: WaveletLike = "db2", level: int | None = None, mode: str = "symmetric", dims: int = 1, *,
+        self, wavelet: WaveletsLike = "db2", level: int | None = None, mode: str = "symmetric", dims: int = 1, *,
         learnable: bool = True, device: torch.device | str | None = None, dtype: torch.dtype | None = None,
     ) -> None:  # fmt: skip
         super().__init__(wavelet, dims, learnable, device, dtype)
         self.level, self.mode = None if level is None else check_int("level", level), check_mode(mode)
+        if self._per_level and self.level not in (None, len(self._own_filters)):
+            raise ValueError(f"`level` must be {len(self._own_filters)}, the number of wavelets, or None, got {level}")
 
     def forward(self, input: Tensor) -> Coefficients:
         """Return the coefficients, with the lengths that they come from."""
@@ -173,7 +208,7 @@ class IDWT(Transform):
         one sample more where a length was odd.
 
     Attributes:
-        filter: the `WaveletFilter`, `None` if it is fixed.
+        filter: as for `DWT`.
 
     Raises:
         ValueError: as for `DWT`.
@@ -189,7 +224,7 @@ class IDWT(Transform):
     """
 
     def __init__(
-        self, wavelet: WaveletLike = "db2", mode: str = "symmetric", dims: int = 1, *, learnable: bool = True,
+        self, wavelet: WaveletsLike = "db2", mode: str = "symmetric", dims: int = 1, *, learnable: bool = True,
         device: torch.device | str | None = None, dtype: torch.dtype | None = None,
     ) -> None:  # fmt: skip
         super().__init__(wavelet, dims, learnable, device, dtype)

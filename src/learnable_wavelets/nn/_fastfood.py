@@ -63,6 +63,8 @@ class Fastfood(SandwichLayer):
         Le, Sarlos and Smola, *Fastfood*, ICML 2013, [arXiv 1408.3060](https://arxiv.org/abs/1408.3060).
     """
 
+    _PLAIN = True
+
     def __init__(
         self,
         in_features: int,

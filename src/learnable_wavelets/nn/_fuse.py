@@ -35,9 +35,9 @@ def freeze(module: nn.Module, context: SequenceContext) -> Function:
     """
     if type(module) is nn.Sequential and "forward" not in vars(module) and not has_hooks(module):
         return partial(_chain, [freeze(part, context) for part in module])
-    if not _is_plain(module):
+    if not is_plain(module):
         return module
-    return partial(_apply, operands=_operands(module, context))
+    return partial(_apply, operands=read_operands(module, context))
 
 
 def fuse(modules: Sequence[nn.Module], context: SequenceContext) -> list[tuple[list[int], Function]]:
@@ -58,7 +58,7 @@ def fuse(modules: Sequence[nn.Module], context: SequenceContext) -> list[tuple[l
 def _fuse_group(modules: list[nn.Module], context: SequenceContext) -> Function:
     if len(modules) == 1:
         return freeze(modules[0], context)
-    parts = [_operands(module, context) for module in modules if isinstance(module, SandwichLayer)]
+    parts = [read_operands(module, context) for module in modules if isinstance(module, SandwichLayer)]
     first = parts[0]
     n = first.layout.n
     biases = [part.bias for part in parts if part.bias is not None]
@@ -76,8 +76,8 @@ def _fuse_group(modules: list[nn.Module], context: SequenceContext) -> Function:
 def _same_transform(a: nn.Module, b: nn.Module) -> bool:
     """Return whether the two can be blocks of one sandwich."""
     return (
-        _is_plain(a)
-        and _is_plain(b)
+        is_plain(a)
+        and is_plain(b)
         and a._shares_transform(b)
         and a._layout == b._layout
         and a._layout.in_features == a._layout.out_features == a._layout.n
@@ -88,12 +88,12 @@ def _same_transform(a: nn.Module, b: nn.Module) -> bool:
     )
 
 
-def _is_plain(module: nn.Module) -> TypeGuard[SandwichLayer]:
+def is_plain(module: nn.Module) -> TypeGuard[SandwichLayer]:
     own = isinstance(module, SandwichLayer) and type(module).forward is SandwichLayer.forward
     return own and "forward" not in vars(module) and not has_hooks(module)
 
 
-def _operands(module: SandwichLayer, context: SequenceContext) -> Sandwich:
+def read_operands(module: SandwichLayer, context: SequenceContext) -> Sandwich:
     diag_in, diag_mid, diag_out, bias = module._read()
     like = context.like
     check_input(like, diag_out)

@@ -112,6 +112,8 @@ class GRU(_GRUStep, Recurrent):
         True
 
     Notes:
+        Where all gates are `WaveletLinear` or all are `Fastfood`, one CPU kernel runs the whole sequence in float32 or
+        float64 ([speed](../speed.md#recurrent)). A loop over the steps serves everything else.
         Computed once per call, not per step: the input products, the filter banks (a shared one only once) and the
         dropout masks of the diagonals. The paper draws new masks at each step, as `GRUCell` in a loop does.
         Modules with hooks are called at every step, and then compute their filters at every step.
@@ -147,6 +149,10 @@ class GRU(_GRUStep, Recurrent):
             recurrent_bias=recurrent_bias, recurrent_layer=recurrent_layer, gates=gates,
         )  # fmt: skip
         self.reset_after = reset_after
+
+    @property
+    def _cell(self) -> str:
+        return "gru" if self.reset_after else "gru_published"
 
 
 class GRUCell(_GRUStep, Cell):

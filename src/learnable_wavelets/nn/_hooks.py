@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from torch import nn
-from torch.nn.modules.module import _has_any_global_hook as has_any_global_hook
+
+from ..kernels._prepared import GLOBAL_HOOKS
 
 
 def has_hooks(module: nn.Module) -> bool:
-    return bool(
-        module._forward_hooks
-        or module._forward_pre_hooks
-        or module._backward_hooks
-        or module._backward_pre_hooks
-        or has_any_global_hook()  # type: ignore[no-untyped-call]
-    )
+    own = module.__dict__
+    hooks = own["_forward_hooks"] or own["_forward_pre_hooks"] or own["_backward_hooks"] or own["_backward_pre_hooks"]
+    return bool(hooks) or any(GLOBAL_HOOKS)

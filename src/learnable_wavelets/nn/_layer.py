@@ -19,8 +19,10 @@ from ..functional._bank import FilterBank
 from ..kernels import _dispatch as kernels
 from ..kernels._layout import Layout
 from ..kernels._precision import compute_dtype
+from ..kernels._prepared import PreparedCall, run
 from ..kernels._sandwich import Sandwich, Transform
 from ..kernels._sharding import is_distributed, replicate_like
+from ._hooks import has_hooks
 from ._nested import apply_to_rows
 from ._permutation import shared_permutation
 
@@ -54,6 +56,7 @@ class SandwichLayer(ConfiguredModule, ABC):
     bias: Tensor | None
 
     _CONFIGURATION: tuple[str, ...] = ("seed", "lr_multiplier")
+    _PLAIN_FILTER: type | None = None  # its parameters are the filters
 
     def __init__(
         self,
@@ -74,6 +77,7 @@ class SandwichLayer(ConfiguredModule, ABC):
         self.seed = check_seed(seed)
         self.lr_multiplier = check_multiplier("lr_multiplier", lr_multiplier)
         self._layout, self._scale = layout, self.lr_multiplier**3
+        self._prepared = PreparedCall()
         shape = (layout.blocks, coefficients)
         for name, size in (("diag_in", layout.diag_in_shape), ("diag_mid", shape), ("diag_out", (self.out_features,))):
             values = torch.empty(size, device=device, dtype=dtype)
@@ -139,6 +143,14 @@ class SandwichLayer(ConfiguredModule, ABC):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return `(..., out_features)` for `(..., in_features)`."""
+        if not torch.compiler.is_compiling() and (state := self._prepared.state) is not None:
+            y: Tensor | None = run(state, self, input)
+            if y is not None:
+                return y
+        return self._compute(input)
+
+    def _compute(self, input: Tensor) -> Tensor:
+        """Return the output for any input, or raise the error that names what is wrong with it."""
         diag_in, diag_mid, diag_out, bias = self._read()
         out_dtype = check_input(input, diag_out)
         if input.is_nested:
@@ -149,7 +161,12 @@ class SandwichLayer(ConfiguredModule, ABC):
             )
         if input.dtype not in (out_dtype, diag_out.dtype):  # under autocast; its range may be neither's
             input = input.to(diag_out.dtype)
-        y = kernels.sandwich(input, self._operands(input, diag_in, diag_mid, diag_out, bias, self._transform(input)))
+        operands = self._operands(input, diag_in, diag_mid, diag_out, bias, self._transform(input))
+        if not torch.compiler.is_compiling() and vars(type(self)).get("_PLAIN"):
+            new = self._prepared.prepare(self, self._PLAIN_FILTER, operands)
+            if new and not torch.is_grad_enabled() and not any(map(has_hooks, self.children())):
+                return self.forward(input)  # the first call rounds as the others do
+        y = kernels.sandwich(input, operands)
         return y if y.dtype == out_dtype else y.to(out_dtype)
 
     def diagonals(self) -> Diagonals:

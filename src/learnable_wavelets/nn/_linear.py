@@ -85,6 +85,8 @@ class WaveletLinear(SandwichLayer):
 
     filter: WaveletFilter
 
+    _PLAIN = True
+    _PLAIN_FILTER = LearnableWaveletFilter
     _CONFIGURATION = (*SandwichLayer._CONFIGURATION, "level", "mode")
 
     def __init__(

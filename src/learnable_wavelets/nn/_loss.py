@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from .._checks import check_choice, check_number, check_signal
-from ..functional._bank import WaveletLike
+from .._checks import check_choice, check_mode, check_number, check_signal
+from ..functional._bank import WaveletLike, bank_for
+from ..functional._levels import read_level
+from ._band_loss import NORMS, BandLoss, InPieces, takes_pieces
 from ._dwt import DWT
 from ._swt import SWT
-
-_CHARBONNIER = 1e-3
-
-NORMS: dict[str, Callable[[Tensor], Tensor]] = {
-    "l1": Tensor.abs,
-    "l2": Tensor.square,
-    "charbonnier": lambda x: (x.square() + _CHARBONNIER**2).sqrt(),
-}
 
 
 class WaveletLoss(nn.Module):
@@ -56,6 +49,9 @@ class WaveletLoss(nn.Module):
     Notes:
         The transform is linear, so that one transform of the difference is enough. `swt` is normalised as by
         `functional.swt(norm=True)`.
+
+        On the CPU a batch is computed in up to 32 pieces and the backward pass computes the coefficients again: for
+        backward only the inputs are kept, and beside the gradient there is never more than the bands of a piece.
     """
 
     def __init__(
@@ -64,7 +60,8 @@ class WaveletLoss(nn.Module):
     ) -> None:  # fmt: skip
         super().__init__()
         learnable = isinstance(wavelet, nn.Module)
-        if check_choice("transform", transform, ("dwt", "swt")) == "dwt":
+        self._kind, self._mode = check_choice("transform", transform, ("dwt", "swt")), check_mode(mode)
+        if self._kind == "dwt":
             self.transform: DWT | SWT = DWT(wavelet, level, mode, dims, learnable=learnable)
         else:
             self.transform = SWT(wavelet, level, dims, norm=True, learnable=learnable)
@@ -76,12 +73,16 @@ class WaveletLoss(nn.Module):
         if check_signal(input, "input").shape != check_signal(target, "target").shape:
             shapes = f"{tuple(input.shape)} and {tuple(target.shape)}"
             raise ValueError(f"`input` and `target` must have one shape, got {shapes}")
-        coeffs = self.transform(input - target).coeffs
-        size, terms = NORMS[self.norm], []
-        for weights, entry in zip(self.weights, coeffs, strict=True):
-            bands = entry.values() if isinstance(entry, Mapping) else (entry,) if isinstance(entry, Tensor) else entry
-            terms += [weight * size(band).mean() for weight, band in zip(weights, bands, strict=True) if weight]
-        return torch.stack(terms).sum() if terms else input.new_zeros(())
+        sizes, bank = self.transform._sizes(input), bank_for(self.transform.bank(input), input, "input")
+        loss = BandLoss(self._kind, self.transform.dims, self._mode, self.norm, self.weights)
+        if loss.transform == "dwt":
+            read_level(loss.level, [(n, bank.taps) for n in sizes])
+        scale = 0.5**0.5 if loss.transform == "swt" else 1.0
+        lo, hi = bank.dec_lo * scale, bank.dec_hi * scale
+        if takes_pieces(input, target, lo, hi) and any(map(any, self.weights)):
+            value: Tensor = InPieces.apply(loss, input, target, lo, hi)  # type: ignore[no-untyped-call]
+            return value
+        return loss.value(input - target, lo, hi).to(input.dtype)
 
     def extra_repr(self) -> str:
         return f"norm={self.norm!r}, weights={self.weights}"

@@ -85,6 +85,7 @@ class LSTM(_LSTMStep, Recurrent):
     """
 
     AUTOCAST = True
+    _cell = "lstm"
 
     def __init__(
         self,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from abc import abstractmethod
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,14 +14,40 @@ from torch.nn.functional import linear
 from torch.nn.utils.rnn import PackedSequence
 
 from .._checks import check_dropout, check_flag, check_size
+from ..kernels import _dispatch as kernels
+from ..kernels._recurrence import Inputs as KernelInputs
+from ..kernels._recurrence import Recurrence
+from ..kernels.reference import is_exporting_onnx, scan
 from ._fuse import SequenceContext
-from ._recurrent import Gated, Inputs, LayerFactory, State, Step, check_dense
+from ._gates import stack_gates
+from ._recurrent import Gated, Inputs, LayerFactory, State, check_dense
+
+NARROW = 32  # inputs that the kernel multiplies itself; more are faster as one large product
+
+
+class Steps(NamedTuple):
+    """The steps of a batch of sequences."""
+
+    steps: int
+    batch: int
+    """Rows of the first step."""
+    sizes: Tensor | None = None
+    """Rows of each step; `None` if all have as many."""
+
+    def to_list(self) -> list[int]:
+        """Return the rows of each step."""
+        return [self.batch] * self.steps if self.sizes is None else list(map(int, self.sizes.tolist()))
 
 
 class Recurrent(Gated):
     """Base of `GRU` and `LSTM`."""
 
     _OWN_PARAMETER = "weight_ih_l0"
+
+    @property
+    @abstractmethod
+    def _cell(self) -> str:
+        """Return the name of the cell among `kernels._recurrence.GATES`."""
 
     def __init__(
         self,
@@ -64,6 +91,11 @@ class Recurrent(Gated):
 
     def forward(self, input: Tensor | PackedSequence, hx: Any = None) -> tuple[Any, Any]:
         """Return the output of the last layer at every step, and the last state of every layer and direction."""
+        if is_exporting_onnx():
+            name = type(self).__name__
+            raise RuntimeError(
+                f"`{name}` would be one ONNX node a step and operation: export `{name}Cell` and loop over it"
+            )
         if isinstance(input, PackedSequence):
             return self._forward_packed(input, hx)
         x = input
@@ -81,7 +113,7 @@ class Recurrent(Gated):
         state = self._read_state(hx, (cells, self.hidden_size) if unbatched else (cells, batch, self.hidden_size))
         if unbatched:
             state = tuple(s.unsqueeze(1) for s in state)
-        y, last = self._run(x.reshape(steps * batch, self.input_size), [batch] * steps, state, dtype)
+        y, last = self._run(x.reshape(steps * batch, self.input_size), Steps(steps, batch), state, dtype)
         y = y.view(steps, batch, y.shape[-1])
         y = y.squeeze(1) if unbatched else y if time_first else y.transpose(0, 1)
         return y, self._wrap_state(tuple(s.squeeze(1) for s in last) if unbatched else last)
@@ -96,7 +128,7 @@ class Recurrent(Gated):
         state = self._read_state(hx, (self.num_layers * self._directions, sizes_list[0], self.hidden_size))
         if sorted_indices is not None:
             state = tuple(s.index_select(1, sorted_indices) for s in state)
-        y, last = self._run(x, sizes_list, state, dtype)
+        y, last = self._run(x, Steps(len(sizes_list), sizes_list[0], sizes), state, dtype)
         if unsorted_indices is not None:
             last = tuple(s.index_select(1, unsorted_indices) for s in last)
         return PackedSequence(y, sizes, sorted_indices, unsorted_indices), self._wrap_state(last)
@@ -105,8 +137,8 @@ class Recurrent(Gated):
         """Return the states as torch does: a tensor for a GRU, a pair for an LSTM."""
         return state[0] if self.STATES == 1 else state
 
-    def _run(self, x: Tensor, sizes: list[int], state: State, dtype: torch.dtype) -> tuple[Tensor, State]:
-        """Run all layers on rows ordered by step, `sizes[t]` of them at step t; states are `(cells, batch, hidden)`."""
+    def _run(self, x: Tensor, steps: Steps, state: State, dtype: torch.dtype) -> tuple[Tensor, State]:
+        """Run all layers on rows ordered by step; states are `(cells, batch, hidden)`."""
         starts = list(zip(*(s.unbind() for s in state), strict=True))
         ends: list[State] = []
         context = SequenceContext(state[0], {})
@@ -115,16 +147,28 @@ class Recurrent(Gated):
                 x = drop(x, self.dropout)
             outputs = []
             for reverse, suffix in enumerate(self._suffixes(layer)):
-                y, end = scan(
-                    self._step(suffix, context),
-                    self._inputs(x, sizes, suffix),
-                    starts[len(ends)],
-                    reverse=bool(reverse),
-                )
+                y, end = self._run_cell(x, steps, starts[len(ends)], suffix, bool(reverse), context)
                 outputs.append(y)
                 ends.append(end)
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
         return x.to(dtype), tuple(torch.stack(list(states)).to(dtype) for states in zip(*ends, strict=True))
+
+    def _run_cell(
+        self, x: Tensor, steps: Steps, start: State, suffix: str, reverse: bool, context: SequenceContext
+    ) -> tuple[Tensor, State]:
+        """Run one cell along the sequence: in one kernel where one serves it, else step by step."""
+        modules = [] if self._dense or not steps.batch else [self.get_submodule(gate + suffix) for gate in self.GATES]
+        gates = stack_gates(modules, self.hidden_size, context) if modules else None
+        if gates is not None:
+            weight, bias = self._input_weights(suffix)
+            recurrence = Recurrence(self._cell, steps.sizes, gates, reverse)
+            narrow = x.shape[-1] <= NARROW and x.dtype == weight.dtype
+            inputs = KernelInputs(x, weight, bias) if narrow else KernelInputs(linear(x, weight, bias).to(weight.dtype))
+            return kernels.recurrent(inputs, start, recurrence)
+        outputs, end = scan(
+            self._step(suffix, context), self._inputs(x, steps.to_list(), suffix), start, reverse=reverse
+        )
+        return outputs[0], end
 
     def _inputs(self, x: Tensor, sizes: list[int], suffix: str) -> list[Inputs]:
         """Return the input products of the gates, step by step, computed for the whole sequence at once.
@@ -143,28 +187,3 @@ class Recurrent(Gated):
         defaults = {"num_layers": 1, "batch_first": False, "dropout": 0.0, "bidirectional": False}
         changed = {name: getattr(self, name) for name, default in defaults.items() if getattr(self, name) != default}
         return text + "".join(f", {name}={value}" for name, value in changed.items())
-
-
-def scan(step: Step, inputs: list[Inputs], start: State, *, reverse: bool) -> tuple[Tensor, State]:
-    """Return the outputs of all steps, concatenated, and the last state.
-
-    The number of rows may fall along the sequence, as in a `PackedSequence`, which holds the longest sequences first:
-    rows whose sequence has ended keep their state; in reverse, rows join where their sequence begins.
-    """
-    order = inputs[::-1] if reverse else inputs
-    first = order[0][0].shape[0]
-    state = tuple(s[:first] for s in start)
-    ended: list[State] = []
-    outputs: list[Tensor] = []
-    for x in order:
-        rows, batch = state[0].shape[0], x[0].shape[0]
-        if batch < rows:
-            ended.append(tuple(s[batch:] for s in state))
-            state = tuple(s[:batch] for s in state)
-        elif batch > rows:
-            state = tuple(torch.cat([s, s0[rows:batch]]) for s, s0 in zip(state, start, strict=True))
-        state = step(x, state)
-        outputs.append(state[0])
-    for rest in reversed(ended):
-        state = tuple(torch.cat([s, r]) for s, r in zip(state, rest, strict=True))
-    return torch.cat(outputs[::-1] if reverse else outputs), state

@@ -55,6 +55,7 @@ class SWT(Transform):
         learnable: bool = True, device: torch.device | str | None = None, dtype: torch.dtype | None = None,
     ) -> None:  # fmt: skip
         super().__init__(wavelet, dims, learnable, device, dtype)
+        self._one_bank()
         self.level, self.norm = check_size("level", level), check_flag("norm", norm)
 
     def forward(self, input: Tensor) -> Coefficients:
@@ -104,6 +105,7 @@ class ISWT(Transform):
         device: torch.device | str | None = None, dtype: torch.dtype | None = None,
     ) -> None:  # fmt: skip
         super().__init__(wavelet, dims, learnable, device, dtype)
+        self._one_bank()
         self.norm = check_flag("norm", norm)
 
     def forward(self, coeffs: Coefficients | Sequence[Any], shape: Sequence[int] | None = None) -> Tensor:

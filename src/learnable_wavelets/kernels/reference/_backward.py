@@ -19,13 +19,13 @@ Gradients = tuple[Tensor, ...]
 def wavedec_backward(
     grad: Tensor, x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int, needs: Sequence[bool]
 ) -> Gradients:
-    return _gradients(lambda x, lo, hi: wavedec(x, lo, hi, mode, level), (x, lo, hi), grad, needs)
+    return gradients(lambda x, lo, hi: wavedec(x, lo, hi, mode, level), (x, lo, hi), grad, needs)
 
 
 def waverec_backward(
     grad: Tensor, packed: Tensor, lo: Tensor, hi: Tensor, n: int, mode: str, level: int, needs: Sequence[bool]
 ) -> Gradients:
-    return _gradients(lambda x, lo, hi: waverec(x, lo, hi, n, mode, level), (packed, lo, hi), grad, needs)
+    return gradients(lambda x, lo, hi: waverec(x, lo, hi, n, mode, level), (packed, lo, hi), grad, needs)
 
 
 def sandwich_backward(grad: Tensor, x: Tensor, operands: Sandwich, needs: Sequence[bool]) -> Gradients:
@@ -35,10 +35,10 @@ def sandwich_backward(grad: Tensor, x: Tensor, operands: Sandwich, needs: Sequen
     def function(x: Tensor, diag_in: Tensor, *rest: Tensor) -> Tensor:
         return sandwich(x, Sandwich.from_flat((diag_in, permutation, *rest, *constants)))
 
-    return _gradients(function, sources(x, operands.tensors()), grad, needs)
+    return gradients(function, sources(x, operands.tensors()), grad, needs)
 
 
-def _gradients(
+def gradients(
     function: Callable[..., Tensor], inputs: Sequence[Tensor | None], grad: Tensor, needs: Sequence[bool]
 ) -> Gradients:
     twice = torch.is_grad_enabled()

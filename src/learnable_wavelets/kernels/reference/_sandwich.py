@@ -8,8 +8,9 @@ from torch.nn.functional import pad
 
 from .._layout import Layout
 from .._sandwich import Sandwich, Transform
+from ._form import decompose, reconstruct, take
 from ._hadamard import hadamard_transform
-from ._wavelet import coeff_lengths, decompose, reconstruct
+from ._wavelet import coeff_lengths
 
 
 def sandwich(x: Tensor, operands: Sandwich) -> Tensor:
@@ -49,7 +50,7 @@ def _permute(coeffs: Tensor, permutation: Tensor) -> Tensor:
     blocks, m = permutation.shape
     if blocks > 1:
         permutation = permutation + m * torch.arange(blocks, device=permutation.device)[:, None]
-    return coeffs.flatten(-2).index_select(-1, permutation.flatten()).view(coeffs.shape)
+    return take(coeffs.flatten(-2), permutation.flatten()).view(coeffs.shape)
 
 
 def _split_input(x: Tensor, diag_in: Tensor, layout: Layout) -> Tensor:

@@ -17,6 +17,8 @@ SUPPORTS = Supports(
     (torch.float32, torch.bfloat16, torch.float16, torch.float64),
     () if not INSTALLED else ("cuda", "cpu") if INTERPRETED else ("cuda",),
 )
+PLANES = Supports((), ())  # the 1-D kernels, axis by axis
+RECURRENT = Supports((), ())
 _ROOMS = {
     "_sandwich": ("sandwich", "sandwich_backward"),
     "_transforms": ("fwht", "wavedec", "wavedec_backward", "waverec", "waverec_backward"),

@@ -26,6 +26,8 @@ enum {
     LW_ANTISYMMETRIC = 8,
     LW_ANTIREFLECT = 9,
 };
+enum { LW_SIGMOID = 0, LW_TANH = 1, LW_TANH_AFTER = 2 }; /* gates: the last after a reset gate has acted */
+enum { LW_GRU_PUBLISHED = 0, LW_GRU = 1, LW_LSTM = 2 };
 enum { LW_DEC_LO = 0, LW_DEC_HI = 1, LW_REC_LO = 2, LW_REC_HI = 3 };
 
 /* A multilevel transform. `len[j]` is the number of approximation coefficients after j levels (len[0] = n). A packed
@@ -53,13 +55,58 @@ typedef struct {
  * null pointer among the gradients means that it is not wanted. */
 typedef struct {
     int64_t rows, in, out, k, n, m;
+    int64_t banks, steps, inputs; /* of a recurrence: a bank for each block; see there */
     int chunked, wrap, bf16, threads;
     lw_plan w;
     double scale;
-    const void *x, *gy, *B, *G, *S, *bias, *filter[4];
-    void *y, *gx, *gB, *gG, *gS, *gbias, *gfilter[4];
+    const void *x, *gy, *W, *B, *G, *S, *bias, *filter[4];
+    void *y, *gx, *gW, *gB, *gG, *gS, *gbias, *gfilter[4];
     const int64_t *perm;
 } lw_job;
+
+/* One axis of the 2-D transform: n samples, m coefficients of each band. An analysis sees `lead` samples before the first
+ * and `tail` after the last, edge[0..lead + tail - 1] in that order, in all 2 `half` of them. The filters are those of the
+ * operator; a gradient that is not wanted is NULL, and `grads` is 0 if neither is. */
+typedef struct {
+    int mode, taps, grads;
+    int64_t n, m, half, lead, tail;
+    lw_outside *edge;
+    const void *filter[2];
+    void *gfilter[2];
+} lw_axis;
+
+/* One call of the 2-D transform, float32 or float64. The analysis reads x and writes the four bands to `out`. With `bands`
+ * it is the adjoint: from bands to `out[0]`, if that is not NULL, and from x and bands to the gradients of the filters.
+ * `reversed`: an analysis reads the filters backwards, as it does those of a decomposition. */
+typedef struct {
+    int64_t planes;
+    int reversed, threads;
+    lw_axis axis[2];
+    const void *x, *bands[4];
+    void *out[4];
+} lw_planes;
+
+/* One call of the stationary transform, float32 or float64, see undecimated.h: rows of n values. Band a_j begins at
+ * `a` + (level - j) `stride` arrays of all rows, d_j likewise; with `trim` there is a_level only. The analysis reads x and
+ * writes a and d; `adjoint`: from a and d to `out`, if that is not NULL, and, with `grads`, from x, a and d to the gradients
+ * of the filters. */
+typedef struct {
+    int64_t rows, n, dilation, stride;
+    int level, taps, trim, inverse, adjoint, grads, threads;
+    const void *x, *filter[2];
+    void *a, *d, *out, *gfilter[2];
+} lw_undecimated;
+
+/* A sequence through a recurrent cell. In `job`: rows is the batch, in the size of the state, k the number of gates, y the
+ * states after each step, x the input products of the gates, (first[steps], k in), or with W the inputs themselves,
+ * (first[steps], inputs). W is (inputs + 1, k, in padded to lw_aligned_size), the last row the bias, and so is gW. Step t has the rows first[t] to first[t + 1] - 1, never more than the step before: those of the first sequences. */
+typedef struct {
+    lw_job job;
+    int cell, reverse;
+    const int64_t *first;
+    const void *h0, *c0, *ghn, *gcn; /* of the backward pass, or null */
+    void *hn, *cn, *cells, *gh0, *gc0; /* `cells`: the second state after each step */
+} lw_recurrence;
 
 /* The kernels of one instruction set for one type. */
 typedef struct {
@@ -71,6 +118,10 @@ typedef struct {
     int (*waverec_backward)(const lw_job *);
     int (*sandwich)(const lw_job *);
     int (*sandwich_backward)(const lw_job *);
+    int (*planes)(const lw_planes *);
+    int (*undecimated)(const lw_undecimated *);
+    int (*recurrent)(const lw_job *); /* the first member of an lw_recurrence */
+    int (*recurrent_backward)(const lw_job *);
 } lw_kernels;
 
 typedef struct {
@@ -86,6 +137,8 @@ const lw_isa *lw_isa_at(int index); /* the usable ones, best first; NULL past th
 int lw_isa_force(const char *name); /* NULL: the best one again; returns 0 if the name is not usable */
 int lw_plan_init(lw_plan *p, int mode, int64_t n, int level, int taps); /* 0 if the sizes do not fit together */
 lw_outside lw_continue(int mode, int64_t n, int64_t i);
+int lw_axis_init(lw_axis *a, int mode, int64_t n, int taps); /* 0 if the sizes do not fit together; `edge` by lw_edges */
+int lw_edges(lw_axis *a);                                    /* 0 if there is no memory; for lw_free */
 void *lw_alloc(size_t bytes);
 void lw_free(void *p);
 

@@ -113,6 +113,28 @@ lw_outside lw_continue(int mode, int64_t n, int64_t i) {
     return one;
 }
 
+int lw_axis_init(lw_axis *a, int mode, int64_t n, int taps) {
+    if (n < 1 || n > (int64_t)1 << 40 || mode < LW_PERIODIZATION || mode > LW_ANTIREFLECT) return 0;
+    if (taps < 2 || taps > 1 << 20 || taps % 2) return 0;
+    a->mode = mode, a->n = n, a->taps = taps;
+    a->m = mode == LW_PERIODIZATION ? (n + 1) / 2 : (n + taps - 1) / 2;
+    a->half = a->m + taps / 2 - 1;
+    a->lead = mode == LW_PERIODIZATION ? taps / 2 - 1 : taps - 2;
+    a->tail = 2 * a->half - a->lead - n;
+    return 1;
+}
+
+int lw_edges(lw_axis *a) {
+    int64_t even = a->n + a->n % 2; /* periodization repeats the last sample of an odd length */
+    a->edge = lw_alloc((size_t)(a->lead + a->tail) * sizeof *a->edge);
+    for (int64_t e = 0; a->edge && e < a->lead + a->tail; e++) {
+        int64_t i = e < a->lead ? e - a->lead : a->n + e - a->lead;
+        lw_outside none = {0}, one = {1, {lw_min(lw_modulo(i, even), a->n - 1), 0, 0}, {1, 0, 0}};
+        a->edge[e] = a->mode == LW_ZERO ? none : a->mode == LW_PERIODIZATION ? one : lw_continue(a->mode, a->n, i);
+    }
+    return a->edge != NULL;
+}
+
 void *lw_alloc(size_t bytes) {
     bytes = (bytes + LW_ALIGN) / LW_ALIGN * LW_ALIGN; /* never nothing */
 #ifdef _MSC_VER

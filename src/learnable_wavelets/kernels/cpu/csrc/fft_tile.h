@@ -1,7 +1,9 @@
 /* Complex FFT of tiles: a signal of h complex values takes 2h lines, real and imaginary parts in turns, so that a real
  * signal of 2h lines is one of h complex values, even samples + i odd samples, as it stands. Forward by decimation in
  * frequency, from natural to digit-reversed order; inverse by decimation in time, back. Nothing is reordered between
- * them, and nothing is scaled. h = product of 4, 2, 3, 5 and 7. */
+ * them, and nothing is scaled. h = product of 4, 2, 3, 5, 7 and, slower the larger they are, the primes from 11 to 31. */
+
+static const int NAME(large_radix)[LW_LARGE_RADICES] = {31, 29, 23, 19, 17, 13, 11};
 
 /* cos and sin of 2 pi m / r, for odd r */
 static const double NAME(roots)[8][2][8] = {
@@ -84,6 +86,44 @@ LW_INLINE void NAME(fft_stage)(vec *z, int64_t h, int64_t n, const T *twiddle, c
     }
 }
 
+/* The same for a prime from 11 on. */
+LW_LOCAL void NAME(fft_stage_large)(vec *z, int64_t h, int64_t n, const T *twiddle, int r, int sign, T roots[2][32]) {
+    int64_t m = n / r;
+    int half = r / 2;
+    for (int64_t s = 0; s < h; s += n) {
+        const T *w = twiddle;
+        for (int64_t j = 0; j < m; j++, w += 2 * (r - 1)) {
+            vec sr[16], si[16], dr[16], di[16], *p = z + 2 * (s + j), x = p[0], y = p[1], sum_r = x, sum_i = y;
+            for (int q = 1; q <= half; q++) {
+                vec re[2], im[2];
+                for (int i = 0; i < 2; i++) {
+                    int at = i ? r - q : q;
+                    vec a = p[2 * at * m], b = p[2 * at * m + 1];
+                    T c = w[2 * at - 2], d = w[2 * at - 1];
+                    re[i] = sign > 0 ? a * c + b * d : a, im[i] = sign > 0 ? b * c - a * d : b;
+                }
+                sr[q] = re[0] + re[1], si[q] = im[0] + im[1], dr[q] = re[0] - re[1], di[q] = im[0] - im[1];
+                sum_r += sr[q], sum_i += si[q];
+            }
+            p[0] = sum_r, p[1] = sum_i;
+            for (int k = 1; k <= half; k++) {
+                vec ar = x, ai = y, br = NAME(zero)(), bi = br;
+                for (int q = 1, at = k; q <= half; q++, at = at + k < r ? at + k : at + k - r) {
+                    T c = roots[0][at], d = roots[1][at];
+                    ar += sr[q] * c, ai += si[q] * c, br += dr[q] * d, bi += di[q] * d;
+                }
+                if (sign < 0) br = -br, bi = -bi;
+                for (int i = 0; i < 2; i++) {
+                    int at = i ? r - k : k;
+                    vec re = i ? ar + bi : ar - bi, im = i ? ai - br : ai + br;
+                    T c = w[2 * at - 2], d = w[2 * at - 1];
+                    p[2 * at * m] = sign < 0 ? re * c - im * d : re, p[2 * at * m + 1] = sign < 0 ? im * c + re * d : im;
+                }
+            }
+        }
+    }
+}
+
 LW_LOCAL void NAME(fft_stages)(const NAME(fft) *t, vec *z, const int sign) {
     int64_t n = sign < 0 ? t->h : 1;
     const T *w = t->twiddle + (sign < 0 ? 0 : 2 * (t->h - 1));
@@ -95,7 +135,12 @@ LW_LOCAL void NAME(fft_stages)(const NAME(fft) *t, vec *z, const int sign) {
         case 3: NAME(fft_stage)(z, t->h, n, w, 3, sign); break;
         case 4: NAME(fft_stage)(z, t->h, n, w, 4, sign); break;
         case 5: NAME(fft_stage)(z, t->h, n, w, 5, sign); break;
-        default: NAME(fft_stage)(z, t->h, n, w, 7, sign); break;
+        case 7: NAME(fft_stage)(z, t->h, n, w, 7, sign); break;
+        default: {
+            int which = 0;
+            while (NAME(large_radix)[which] != r) which++;
+            NAME(fft_stage_large)(z, t->h, n, w, r, sign, (T(*)[32])t->roots[which]);
+        }
         }
         if (sign < 0) w += 2 * (r - 1) * (n / r), n /= r;
     }
@@ -108,8 +153,10 @@ LW_LOCAL void NAME(fft_inverse)(const NAME(fft) *t, vec *z) { NAME(fft_stages)(t
 LW_LOCAL int NAME(fft_radices)(int64_t h, int *radix) {
     static const int known[] = {7, 5, 3, 4, 2};
     int stages = 0;
-    for (int i = 0; i < 5; i++)
-        while (h % known[i] == 0) radix[stages++] = known[i], h /= known[i];
+    for (int i = 0; i < LW_LARGE_RADICES + 5; i++) {
+        int r = i < LW_LARGE_RADICES ? NAME(large_radix)[i] : known[i - LW_LARGE_RADICES];
+        while (h % r == 0) radix[stages++] = r, h /= r;
+    }
     return h == 1 ? stages : -1;
 }
 
@@ -118,6 +165,11 @@ LW_LOCAL void NAME(fft_plan)(NAME(fft) *t) {
     const double turn = 6.28318530717958647693;
     int64_t n = t->h;
     T *w = t->twiddle;
+    for (int i = 0; i < LW_LARGE_RADICES; i++)
+        for (int m = 0, r = NAME(large_radix)[i]; m < r && t->h % r == 0; m++) {
+            double angle = turn * m / r;
+            t->roots[i][0][m] = (T)cos(angle), t->roots[i][1][m] = (T)sin(angle);
+        }
     for (int i = 0; i < t->stages; i++) {
         int r = t->radix[i];
         for (int64_t j = 0; j < n / r; j++)

@@ -103,3 +103,31 @@ LW_LOCAL void NAME(hadamard_store_row)(T *t, int64_t n, int64_t cols, const T *S
     NAME(hadamard_row)(t, n);
     NAME(store_row)(t, cols, S, bias, y, bf16, ld, row, nrows, 0);
 }
+
+/* The buffers of a recurrent step are padded to whole vectors, and so are its parameters. */
+LW_INLINE int64_t NAME(vectors_row)(int64_t n) { return (n + LANES - 1) / LANES; }
+LW_INLINE vec NAME(parameter_row)(const T *p, int64_t i) { return NAME(loadu)(p + i * LANES); }
+
+/* A single row is there or not. */
+LW_LOCAL void NAME(replace_row)(T *to, const T *from, int64_t n, int first) { (void)to, (void)from, (void)n, (void)first; }
+
+LW_LOCAL void NAME(add_lines_row)(const T *from, int64_t count, T scale, T *to) {
+    for (int64_t i = 0; i < count; i++) to[i] += from[i] * scale;
+}
+
+LW_INLINE vec NAME(value_row)(const T *x, int64_t i) { return NAME(zero)() + x[i]; }
+
+LW_LOCAL T NAME(weighted_row)(const T *from, const T *p, int64_t n) {
+    vec s = NAME(zero)();
+    for (int64_t i = 0; i < n; i += LANES) s += NAME(loadu)(from + i) * NAME(loadu)(p + i); /* padded by zeros */
+    return NAME(sum)(s);
+}
+
+LW_LOCAL void NAME(add_outer_row)(const T *g, int64_t n, const T *x, int64_t inputs, int nrows, T *gW, int64_t ld) {
+    (void)nrows;
+    for (int64_t j = 0; j <= inputs; j++) {
+        vec weight = NAME(zero)() + (j < inputs ? x[j] : 1);
+        for (int64_t i = 0; i < n; i += LANES)
+            NAME(storeu)(gW + j * ld + i, NAME(loadu)(gW + j * ld + i) + NAME(loadu)(g + i) * weight);
+    }
+}

@@ -4,7 +4,11 @@ LW_INLINE void NAME(tile_load_io)(const void *x, const int bf16, int64_t ld, int
                                   int64_t cols, const T *B, vec *t, int64_t n, T *colsum) {
     int64_t base = row * ld + col, c = 0;
     vec r[LANES];
-    for (; c + LANES <= cols; c += LANES) {
+    for (; c < cols; c += LANES) {
+        if (c + LANES > cols) { /* the last columns once more, or one by one */
+            if (cols < LANES || colsum) break;
+            c = cols - LANES;
+        }
         if (nrows == LANES) {
             LW_UNROLL
             for (int i = 0; i < LANES; i++) r[i] = NAME(load)(x, base + i * ld + c, bf16);
@@ -54,7 +58,11 @@ LW_INLINE void NAME(tile_store_io)(const vec *t, int64_t cols, const T *S, const
                                    int64_t ld, int64_t row, int nrows, int64_t col) {
     int64_t base = row * ld + col, c = 0;
     vec r[LANES];
-    for (; c + LANES <= cols; c += LANES) {
+    for (; c < cols; c += LANES) {
+        if (c + LANES > cols) {
+            if (cols < LANES) break;
+            c = cols - LANES;
+        }
         vec b = bias ? NAME(loadu)(bias + c) : NAME(zero)();
         LW_UNROLL
         for (int i = 0; i < LANES; i++) r[i] = t[c + i];
@@ -231,5 +239,58 @@ LW_LOCAL void NAME(hadamard_store_tile)(vec *t, int64_t n, int64_t cols, const T
     for (int64_t s = 0; s < cols; s += block) {
         NAME(fwht_near)(t + s, block, 1);
         NAME(store_tile)(t + s, lw_min(block, cols - s), S + s, bias ? bias + s : NULL, y, bf16, ld, row, nrows, s);
+    }
+}
+
+/* A recurrent step works on whole vectors: as many as there are lines, each with one parameter. */
+LW_INLINE int64_t NAME(vectors_tile)(int64_t n) { return n; }
+LW_INLINE vec NAME(parameter_tile)(const T *p, int64_t i) { return NAME(zero)() + p[i]; }
+
+/* The rows from `first` on take the values of `from`, or zero for NULL: their sequences have ended, or not begun. */
+LW_LOCAL void NAME(replace_tile)(vec *to, const vec *from, int64_t n, int first) {
+    NAME(word) lanes[LANES];
+    words mask;
+    for (int l = 0; l < LANES; l++) lanes[l] = l < first ? ~(NAME(word))0 : 0;
+    memcpy(&mask, lanes, sizeof mask);
+    for (int64_t i = 0; i < n; i++) to[i] = NAME(choose)(mask, to[i], from ? from[i] : NAME(zero)());
+}
+
+/* to[i] += the sum of line i over the rows, times `scale` */
+LW_LOCAL void NAME(add_lines_tile)(const vec *from, int64_t count, T scale, T *to) {
+    for (int64_t i = 0; i < count; i++) to[i] += NAME(sum)(from[i]) * scale;
+}
+
+LW_INLINE vec NAME(value_tile)(const vec *x, int64_t i) { return x[i]; }
+
+/* The sum of from[i] p[i]. */
+LW_LOCAL vec NAME(weighted_tile)(const vec *from, const T *p, int64_t n) {
+    vec s[4] = {NAME(zero)(), NAME(zero)(), NAME(zero)(), NAME(zero)()};
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        LW_UNROLL
+        for (int l = 0; l < 4; l++) s[l] += from[i + l] * p[i + l];
+    }
+    for (; i < n; i++) s[0] += from[i] * p[i];
+    return s[0] + s[1] + (s[2] + s[3]);
+}
+
+/* gW[j * ld + i] += the sum over the rows of g[i] x[row, j], and of g[i] for j = inputs */
+LW_LOCAL void NAME(add_outer_tile)(const vec *g, int64_t n, const T *x, int64_t inputs, int nrows, T *gW, int64_t ld) {
+    for (int64_t i = 0; i < n; i += LANES, gW += LANES) {
+        vec r[LANES], s = NAME(zero)();
+        for (int l = 0; l < LANES; l++) r[l] = i + l < n ? g[i + l] : NAME(zero)();
+        NAME(transpose)(r);
+        for (int64_t j = 0; j < inputs; j++) {
+            vec sum = NAME(loadu)(gW + j * ld);
+            if (nrows == LANES) {
+                LW_UNROLL
+                for (int l = 0; l < LANES; l++) sum += r[l] * x[l * inputs + j];
+            } else {
+                for (int l = 0; l < nrows; l++) sum += r[l] * x[l * inputs + j];
+            }
+            NAME(storeu)(gW + j * ld, sum);
+        }
+        for (int l = 0; l < nrows; l++) s += r[l];
+        NAME(storeu)(gW + inputs * ld, NAME(loadu)(gW + inputs * ld) + s);
     }
 }

@@ -9,6 +9,7 @@
 #define NAME(x) LW_CAT(x, SUFFIX)
 
 #define LW_MOST_STAGES 40
+#define LW_LARGE_RADICES 7 /* 11 to 31 */
 
 /* The FFT of one level of a long filter, for h complex values (fft_tile.h); spectra by place, 4 values each: P and Q, real
  * and imaginary (long_filter.h). */
@@ -19,6 +20,7 @@ typedef struct {
     int64_t *place;   /* of each frequency */
     int64_t *partner; /* by place: the place of the negative frequency */
     T *dec, *rec;
+    T roots[LW_LARGE_RADICES][2][32]; /* cos and sin of 2 pi m / r */
 } NAME(fft);
 
 typedef struct {
@@ -27,7 +29,7 @@ typedef struct {
     int64_t *perm;    /* a copy of the permutation, checked: the caller's may be rewritten by another thread */
     int64_t *inverse; /* of the permutation, to where the coefficients lie apart, */
     T *G_inverse;     /* and G in its order; backward only */
-    int64_t scratch_size, at_G, at_B, at_S, at_bias, at_filter, part_size;
+    int64_t scratch_size, at_W, at_G, at_B, at_S, at_bias, at_filter, part_size;
     int filter_grads, input_grads;
     /* long filters only: `lines` is not 0 */
     NAME(fft) *fft;
@@ -36,6 +38,7 @@ typedef struct {
 } NAME(call);
 
 #include "vec.h"
+#include "nonlinear.h"
 #include "fwht.h"
 #include "wavelet_tile.h"
 #include "wavelet_row.h"
@@ -46,6 +49,9 @@ typedef struct {
 #include "multilevel.h"
 #include "transforms.h"
 #include "sandwich.h"
+#include "gate.h"
+#include "recurrent.h"
+#include "recurrent_back.h"
 #undef FORM
 #undef E
 
@@ -56,6 +62,9 @@ typedef struct {
 #include "multilevel.h"
 #include "transforms.h"
 #include "sandwich.h"
+#include "gate.h"
+#include "recurrent.h"
+#include "recurrent_back.h"
 #undef FORM
 #undef E
 #include "fft_tile.h"
@@ -64,6 +73,12 @@ typedef struct {
 
 #include "run.h"
 #include "fwht_op.h"
+#include "plane_lines.h"
+#include "plane_grads.h"
+#include "planes.h"
+#include "planes_op.h"
+#include "undecimated.h"
+#include "undecimated_op.h"
 
 static const lw_kernels NAME(lw_kernels) = {
     LANES,
@@ -74,6 +89,10 @@ static const lw_kernels NAME(lw_kernels) = {
     NAME(waverec_backward),
     NAME(sandwich),
     NAME(sandwich_backward),
+    NAME(planes),
+    NAME(undecimated),
+    NAME(recurrent),
+    NAME(recurrent_backward),
 };
 
 #include "undef.h"

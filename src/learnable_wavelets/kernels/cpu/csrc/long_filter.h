@@ -11,6 +11,8 @@
 /* From this many taps on an FFT is faster than the taps one by one, given enough rows to pay for its tables: 50 at 40
  * taps, 20 at 64, 8 at 128, 4 at 256, measured at widths of 256 and 1024. */
 #define LW_LONG 40
+/* A butterfly of r values, r from 11 on, pays with more taps: 15 more for 11, 28 more for 31, measured at widths of 500. */
+#define LW_LONG_MORE(r) ((r) < 11 ? 0 : 8 + 2 * (r) / 3)
 #define LW_LONG_ROWS(taps) lw_max(3, 800 / ((taps) - 24))
 
 LW_INLINE int64_t NAME(line_of)(const NAME(call) *call, int64_t i) {
@@ -222,13 +224,16 @@ LW_LOCAL void NAME(filters_back)(const NAME(call) *call, const NAME(fft) *t, int
     }
 }
 
-/* Whether a sandwich goes this way: enough taps and rows, and widths whose primes are small. */
+/* Whether a sandwich goes this way: enough taps and rows, and widths whose primes are small enough. */
 LW_LOCAL int NAME(is_long)(const lw_job *job) {
     int radix[LW_MOST_STAGES];
     if (job->w.mode != LW_PERIODIZATION || job->w.taps < LW_LONG || job->w.level < 1) return 0;
     if (job->rows < LW_LONG_ROWS(job->w.taps)) return 0;
-    for (int j = 1; j <= job->w.level; j++)
-        if (NAME(fft_radices)(job->w.len[j], radix) < 0) return 0;
+    for (int j = 1; j <= job->w.level; j++) {
+        int stages = NAME(fft_radices)(job->w.len[j], radix), least = LW_LONG;
+        for (int i = 0; i < stages; i++) least += LW_LONG_MORE(radix[i]);
+        if (stages < 0 || job->w.taps < least) return 0;
+    }
     return 1;
 }
 

@@ -11,6 +11,7 @@ typedef void (*NAME(unit))(const NAME(call) *, int64_t row, int nrows, void *roo
 
 /* Fewer left-over rows than this are done one by one. */
 #define LW_FULL_ENOUGH ((LANES + 1) / 2)
+#define LW_RECURRENT_ENOUGH ((5 * LANES + 15) / 16)
 
 LW_LOCAL void NAME(sum_parts)(const NAME(call) *call, const T *parts, int64_t chunks, T *total) {
     for (int64_t i = 0; i < call->part_size; i++) {
@@ -25,16 +26,16 @@ LW_LOCAL int NAME(run)(const NAME(call) *call, NAME(unit) tile, NAME(unit) singl
     int64_t tiles = 0, singles = job->rows;
 #if LANES > 1
     tiles = job->rows / LANES, singles = job->rows % LANES;
-    if (singles >= (call->lines ? 3 : LW_FULL_ENOUGH)) tiles++, singles = 0;
+    if (singles >= (job->steps ? LW_RECURRENT_ENOUGH : call->lines ? 3 : LW_FULL_ENOUGH)) tiles++, singles = 0;
 #endif
     int64_t units = tiles + singles, chunks = lw_min(units, LW_CHUNKS);
     int64_t parts_size = call->part_size * chunks;
-    T *parts = call->part_size ? lw_alloc((size_t)parts_size * sizeof(T)) : NULL;
+    T *parts = chunks == 1 ? total : call->part_size ? lw_alloc((size_t)parts_size * sizeof(T)) : NULL;
     if (call->part_size && !parts) return LW_NO_MEMORY;
     int status = LW_OK;
     size_t room_bytes = ((size_t)room * (tiles ? sizeof(vec) : sizeof(T)) + 63) / 64 * 64;
     size_t scratch_bytes = (size_t)call->scratch_size * sizeof(T) + 4 * (size_t)job->w.taps * sizeof(vec);
-    int64_t work = job->rows * (job->k ? job->k : 1) * job->w.n / LW_THREAD_WORK;
+    int64_t work = job->rows * (job->k ? job->k : 1) * job->w.n * lw_max(1, job->steps) / LW_THREAD_WORK;
     int threads = (int)lw_max(1, lw_min(job->threads, lw_min(chunks, work)));
 #ifdef _OPENMP
 #pragma omp parallel num_threads(threads) if (threads > 1)
@@ -65,33 +66,35 @@ LW_LOCAL int NAME(run)(const NAME(call) *call, NAME(unit) tile, NAME(unit) singl
         lw_free(room_here);
     }
     (void)threads;
-    if (status == LW_OK && parts) NAME(sum_parts)(call, parts, chunks, total);
+    if (parts == total) return status;
+    if (status == LW_OK) NAME(sum_parts)(call, parts, chunks, total);
     lw_free(parts);
     return status;
 }
 
 /* Copies the filters, turned as the kernels want them, and reserves what a backward pass needs. */
 LW_LOCAL int NAME(begin)(NAME(call) *call, const lw_job *job, T **total) {
-    int64_t taps = job->w.taps, longest = lw_max(lw_max(job->w.n, job->w.m), taps);
+    int64_t taps = job->w.taps, longest = lw_max(lw_max(job->w.n, job->w.m), taps), banks = lw_max(1, job->banks);
     memset(call, 0, sizeof *call);
     call->job = job;
     /* two halves of a row; a tile needs less */
     call->scratch_size = lw_aligned_size(2 * (longest + taps + 4 * LANES));
-    call->f = lw_alloc((size_t)(4 * taps + 1) * sizeof(T));
+    call->f = lw_alloc((size_t)(4 * taps * banks + 1) * sizeof(T));
     if (!call->f) return LW_NO_MEMORY;
-    for (int i = 0; i < 4; i++)
-        for (int64_t t = 0; job->filter[i] && t < taps; t++)
-            call->f[i * taps + t] = ((const T *)job->filter[i])[i < LW_REC_LO ? taps - 1 - t : t];
+    for (int64_t i = 0; i < 4 * banks; i++)
+        for (int64_t t = 0; job->filter[i % 4] && t < taps; t++)
+            call->f[i * taps + t] = ((const T *)job->filter[i % 4])[i / 4 * taps + (i % 4 < LW_REC_LO ? taps - 1 - t : t)];
     int64_t at = 0;
+    call->at_W = at, at += job->gW ? (job->inputs + 1) * job->k * lw_aligned_size(job->in) : 0;
     call->at_G = at, at += job->gG ? job->k * job->m : 0;
     call->at_B = at, at += job->gB ? (job->chunked ? 1 : job->k) * job->in : 0;
     call->at_S = at, at += job->gS ? job->out : 0;
     call->at_bias = at, at += job->gbias ? job->out : 0;
     for (int i = 0; i < 4; i++) call->filter_grads |= job->gfilter[i] != NULL;
-    call->at_filter = at, at += call->filter_grads ? 4 * taps : 0;
+    call->at_filter = at, at += call->filter_grads ? 4 * taps * banks : 0;
     call->input_grads = job->gx || job->gB || job->gfilter[LW_DEC_LO] || job->gfilter[LW_DEC_HI];
 #if LANES > 1
-    for (int j = 1; job->perm && NAME(is_long)(job) && j <= job->w.level; j++) call->lines += job->w.len[j - 1];
+    for (int j = 1; job->perm && !job->banks && NAME(is_long)(job) && j <= job->w.level; j++) call->lines += job->w.len[j - 1];
 #endif
     for (int i = 0; i < 2; i++) call->at_spectra[i] = at, at += call->filter_grads ? 2 * call->lines : 0;
     call->part_size = at;
@@ -110,13 +113,15 @@ LW_LOCAL int NAME(finish)(NAME(call) *call, T *total, int status) {
     if (status == LW_OK && call->lines && call->filter_grads) status = NAME(finish_long)(call, total);
 #endif
     if (status == LW_OK && total) {
+        NAME(hand_out)(job->gW, total + call->at_W, (job->inputs + 1) * job->k * lw_aligned_size(job->in));
         NAME(hand_out)(job->gG, total + call->at_G, job->k * job->m);
         NAME(hand_out)(job->gB, total + call->at_B, (job->chunked ? 1 : job->k) * job->in);
         NAME(hand_out)(job->gS, total + call->at_S, job->out);
         NAME(hand_out)(job->gbias, total + call->at_bias, job->out);
-        for (int i = 0; i < 4; i++)
-            for (int64_t t = 0; job->gfilter[i] && t < taps; t++)
-                ((T *)job->gfilter[i])[i < LW_REC_LO ? taps - 1 - t : t] = total[call->at_filter + i * taps + t];
+        for (int64_t i = 0; i < 4 * lw_max(1, job->banks); i++)
+            for (int64_t t = 0; job->gfilter[i % 4] && t < taps; t++)
+                ((T *)job->gfilter[i % 4])[i / 4 * taps + (i % 4 < LW_REC_LO ? taps - 1 - t : t)] =
+                    total[call->at_filter + i * taps + t];
     }
     lw_free(total);
     lw_free(call->f);
@@ -229,4 +234,13 @@ LW_LOCAL int NAME(sandwich)(const lw_job *job) {
 }
 LW_LOCAL int NAME(sandwich_backward)(const lw_job *job) {
     return NAME(operate)(job, LW_TILE(sandwich_back_unit), NAME(sandwich_back_unit_row), NAME(sandwich_room_row)(job), 1);
+}
+LW_LOCAL int64_t NAME(recurrent_room)(const lw_job *job) {
+    return lw_max(LW_TILE(recurrent_room)(job), NAME(recurrent_room_row)(job));
+}
+LW_LOCAL int NAME(recurrent)(const lw_job *job) {
+    return NAME(operate)(job, LW_TILE(recurrent_unit), NAME(recurrent_unit_row), NAME(recurrent_room)(job), 1);
+}
+LW_LOCAL int NAME(recurrent_backward)(const lw_job *job) {
+    return NAME(operate)(job, LW_TILE(recurrent_back_unit), NAME(recurrent_back_unit_row), NAME(recurrent_room)(job), 1);
 }

@@ -1,0 +1,41 @@
+"""The eager path of `dwt2`: four outputs with their own memory, and gradients that need not be stacked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from . import _planes
+from ._autograd import is_plain_eager
+from ._library import OPERATORS
+
+
+class Dwt2(torch.autograd.Function):
+    """`(x, lo0, hi0, lo1, hi1, modes, backend)` to the four bands; what is kept is the input."""
+
+    @staticmethod
+    def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, ...]:
+        *tensors, modes, backend = inputs
+        ctx.save_for_backward(*tensors)
+        ctx.modes, ctx.backend = modes, backend
+        ctx.set_materialize_grads(False)
+        return _planes.dwt2_apart(backend, *tensors, *modes)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor | None) -> Any:
+        needs = ctx.needs_input_grad[:5]
+        rest: Any = (*ctx.saved_tensors, *ctx.modes, needs)
+        given = next((g for g in grads if g is not None), None)
+        if given is None:
+            return (None,) * 7
+        full = [torch.zeros_like(given) if g is None else g for g in grads]
+        batched = any(map(torch._C._functorch.is_legacy_batchedtensor, full))
+        if torch.is_grad_enabled() or batched:  # to be differentiated once more
+            found = _planes.reference_dwt2_backward(torch.stack(full), *rest)
+        elif is_plain_eager(full):
+            found = _planes.dwt2_pullback(ctx.backend, full, *rest)
+        else:
+            found = OPERATORS["dwt2_backward"](torch.stack(full), *rest)
+        return *[f if needed else None for f, needed in zip(found, needs, strict=True)], None, None
