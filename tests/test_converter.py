@@ -180,3 +180,11 @@ def test_a_compressed_file_is_not_compressed_again(command, dense, tmp_path):
     code, _, error = command(tmp_path / "a.safetensors", *SHORT)
     assert code == 2
     assert "got one with compressed layers: see --merge" in error
+
+
+def test_a_folder_without_transformers(command, tmp_path, monkeypatch):
+    (tmp_path / "config.json").write_text("{}")
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    code, _, error = command(tmp_path, *SHORT, "--out", tmp_path / "out")
+    assert code == 2
+    assert 'a folder needs transformers: pip install "learnable-wavelets[integrations]"' in error

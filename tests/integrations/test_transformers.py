@@ -229,6 +229,21 @@ def test_the_encoder_alone_and_a_class_that_does_not_fit(tmp_path):
         )  # fmt: skip
 
 
+def test_a_part_with_its_own_configuration(tmp_path):
+    text, vision = MODELS["clip"].options, {**MODELS["vit"].options, "projection_dim": 32}
+    vision.pop("vocab_size")
+    config = transformers.CLIPConfig(text_config=text, vision_config=vision, projection_dim=32)
+    model = transformers.CLIPModel(config).eval()
+    lw.compress_(model, SHARED)
+    scrambled(model).save_pretrained(tmp_path)
+    whole, part = (kind.from_pretrained(tmp_path) for kind in (transformers.CLIPModel, transformers.CLIPTextModel))
+    assert same(part, whole.text_model)
+    assert same(part, model.text_model)
+    lw.merge_(model)
+    model.save_pretrained(tmp_path / "merged")
+    assert "quantization_config" not in (tmp_path / "merged" / "config.json").read_text()
+
+
 def test_a_dense_checkpoint_is_converted_as_it_is_loaded(tmp_path):
     model = scrambled(bert())
     model.save_pretrained(tmp_path)
@@ -342,6 +357,15 @@ def test_broken_configurations_give_one_line(message, tmp_path):
     with pytest.raises(ValueError, match=message) as caught:
         BertModel.from_pretrained(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_dense_checkpoint_that_says_it_is_compressed(tmp_path):
+    config = BertConfig(**MODELS["bert"].options)
+    model, sibling = BertModel(config), BertModel(config)
+    lw.compress_(model, WAVELET)
+    sibling.save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="the checkpoint must have the layers that its `quantization_config` names"):
+        BertModel.from_pretrained(tmp_path)
 
 
 def test_models_that_are_refused():

@@ -40,6 +40,9 @@ def convert(source: Path, out: Path | None, job: Job) -> Report | tuple[str, ...
 
 def _kind_of(source: Path) -> tuple[Any, bool]:
     """Return the class of the model in a folder, and if the model is compressed or quantised already."""
+    path = source / "config.json"
+    if not path.is_file():
+        raise ValueError(f"{source} must have a config.json of transformers")
     try:
         import transformers
 
@@ -47,9 +50,6 @@ def _kind_of(source: Path) -> tuple[Any, bool]:
     except ImportError as error:
         hint = 'pip install "learnable-wavelets[integrations]"'
         raise ValueError(f"a folder needs transformers: {hint} ({error})") from None
-    path = source / "config.json"
-    if not path.is_file():
-        raise ValueError(f"{source} must have a config.json of transformers")
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         names = values.get("architectures")

@@ -118,7 +118,13 @@ class WaveletQuantizer(HfQuantizer):  # type: ignore[misc]
         _tie(model)
 
     def _process_model_after_weight_loading(self, model: Any, **kwargs: Any) -> None:
-        for layer in _compressed(model):
+        layers = _compressed(model)
+        own = [p for layer in layers for name, p in layer.named_parameters() if not name.endswith("bias")]
+        if self.quantization_config.conversions is not None and not any(p.is_meta or _is_loaded(p) for p in own):
+            raise ValueError(
+                "the checkpoint must have the layers that its `quantization_config` names, got none of them"
+            )
+        for layer in layers:
             del layer.weight
             _start_missing(layer)
         self.remove_quantization_config(model)  # no more than the layers are special: cast, train, save as always
@@ -126,12 +132,20 @@ class WaveletQuantizer(HfQuantizer):  # type: ignore[misc]
 
 
 def record(model: Any) -> None:
-    """Write into the configuration of a model which of its layers are compressed, and which parameters are tied."""
-    done = conversions(model)
-    if done:
-        model.config.quantization_config = WaveletConfig(conversions=done)
-    elif method_of(model) == METHOD:
-        del model.config.quantization_config
+    """Write into the configuration of a model which of its layers are compressed, and which parameters are tied.
+
+    Parts with a configuration of their own, as the text model of a CLIP, can be loaded alone: theirs say it too.
+    """
+    parts: dict[int, Any] = {}
+    for module in model.modules():
+        if isinstance(module, transformers.PreTrainedModel):
+            parts.setdefault(id(module.config), module)
+    for part in parts.values():
+        done = conversions(part)
+        if done:
+            part.config.quantization_config = WaveletConfig(conversions=done)
+        elif method_of(part) == METHOD:
+            del part.config.quantization_config
     _tie(model)
 
 
@@ -214,10 +228,15 @@ def _lend_weight(layer: Any) -> None:
     layer.weight._is_hf_initialized = True
 
 
+def _is_loaded(parameter: Any) -> bool:
+    """Read the mark of transformers on parameters that it has loaded."""
+    return bool(getattr(parameter, "_is_hf_initialized", False))
+
+
 @torch.no_grad()
 def _start_missing(layer: nn.Module) -> None:
     """Start the parameters that the checkpoint lacks; transformers does that for modules that it knows."""
-    loaded = {p: p.clone() for p in layer.parameters() if getattr(p, "_is_hf_initialized", False)}
+    loaded = {p: p.clone() for p in layer.parameters() if _is_loaded(p)}
     if len(loaded) == sum(1 for _ in layer.parameters()):
         return
     for part in layer.modules():
