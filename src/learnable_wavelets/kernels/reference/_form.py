@@ -11,7 +11,7 @@ from . import _blocks, _wavelet
 
 
 def is_exporting_onnx() -> bool:
-    """Return whether `torch.onnx.export` is at work; always false with `dynamo=True` in torch before 2.7."""
+    """Return whether `torch.onnx.export` is at work, by torch.export or by TorchScript."""
     return torch.onnx.is_in_onnx_export()
 
 
