@@ -3,6 +3,10 @@
 import gc
 import os
 
+if "PYTEST_XDIST_WORKER_COUNT" in os.environ:  # before torch is imported: the processes of `-n` share the cores
+    share = max(1, (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
+    os.environ.setdefault("OMP_NUM_THREADS", str(share))
+
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
