@@ -36,7 +36,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Keep modules and tests, half a million objects, out of every later garbage collection."""
+    """Keep modules and tests, hundreds of thousands of objects, out of every later garbage collection."""
     gc.collect()
     gc.freeze()
 

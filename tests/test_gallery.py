@@ -34,7 +34,7 @@ def test_no_example_is_left_out():
         assert f'--8<-- "docs/gallery/{name}.py:' in page
 
 
-@pytest.mark.parametrize("name", FEW)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] if FEW[name] else []) for name in FEW])
 @pytest.mark.usefixtures("from_the_root")
 def test_example(name, tmp_path):
     module, style = import_module(f"docs.gallery.{name}"), import_module("docs.figures._style")

@@ -1,8 +1,8 @@
-"""Print the table of the gallery's ECG: `python -m docs.measure.ecg` (about half an hour on one thread).
+"""Print the table of the gallery's ECG: `python -m docs.measure.ecg` (four minutes of processor time).
 
 Fixed: every discrete wavelet of PyWavelets with thresholds that are trained; the best four on the minute to choose,
-after a short training, are trained in full for each seed, and the best of these is the one reported. Learned: starts,
-numbers of taps and kinds of filters are chosen on the same minute. The last minute decides nothing.
+after a short training, are trained in full for each seed, and the best of these is the one reported. Learned: start and
+number of taps are chosen on the same minute. The last minute decides nothing.
 """
 
 import json

@@ -29,7 +29,7 @@ def bench(monkeypatch, tmp_path):
     monkeypatch.setattr(transforms, "FWHT_SIZES", (16,))
     monkeypatch.setattr(transforms, "FWHT_ELEMENTS", (64,))
     monkeypatch.setattr(transforms, "WAVEDEC_SHAPE", (2, 1024))
-    monkeypatch.setattr(images, "IMAGES", (2, 64, 72))
+    monkeypatch.setattr(images, "IMAGES", (1, 80, 72))
     monkeypatch.setattr(images, "SIGNALS", (8, 256))
 
     def run(*words, extended=False):

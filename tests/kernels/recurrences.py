@@ -21,7 +21,9 @@ WIDTHS = {
 }
 
 
-def recurrence_case(cell, width="square", batch=5, steps=3, *, inputs=0, reverse=False, bias=True, dtype=torch.float64):
+def recurrence_case(
+    cell, width="square", batch=5, steps=3, *, inputs=0, reverse=False, bias=True, dtype=torch.float64, dense=()
+):
     """The call of a cell. `steps`: their number or their sizes. `inputs`: 0 for products made before."""
     hidden, n, mode, level, taps, wrap = WIDTHS[width]
     count, hadamard = GATES[cell], mode == "hadamard"
@@ -42,8 +44,11 @@ def recurrence_case(cell, width="square", batch=5, steps=3, *, inputs=0, reverse
     x = Inputs(made(rows, count * hidden))
     if inputs:
         x = Inputs(made(rows, inputs), made(count * hidden, inputs), made(count * hidden) if bias else None)
+    if dense:
+        wide = len(dense) * hidden
+        x = x._replace(weight_hh=made(wide, hidden) / hidden**0.5, bias_hh=made(wide) if bias else None)
     start = tuple(made(batch, hidden) for _ in range(2 if cell == "lstm" else 1))
-    return Call(x, start, Recurrence(cell, sizes, gates, reverse))
+    return Call(x, start, Recurrence(cell, sizes, gates, reverse, dense))
 
 
 def leaves(call):

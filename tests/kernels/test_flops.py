@@ -62,14 +62,14 @@ def test_whole_sequences(cell):
 
     Backward computes the products again, those with the inputs too.
     """
-    layer, inputs, hidden = {"gru": GRU, "lstm": LSTM}[cell], 2, 16
-    layer = layer(inputs, hidden, recurrent_layer=partial(WaveletLinear, level=2))
-    call = recurrence_case(cell, batch=ROWS, steps=5, inputs=inputs)
+    kind, inputs, hidden = {"gru": GRU, "lstm": LSTM}[cell], 2, 16
+    layer = kind(inputs, hidden, recurrent_layer=partial(WaveletLinear, level=2), gates=kind.GATES[1:])
+    call = recurrence_case(cell, batch=ROWS, steps=5, inputs=inputs, dense=(0,))
     live = with_tensors(call, lambda t: t.requires_grad_() if t.is_floating_point() else t).flat()
     with torch.no_grad():
         forward = count(lambda: layer(torch.randn(5, ROWS, inputs)))
         assert count(lambda: OPERATORS[cell](*live)) == forward
-    products = 5 * ROWS * len(layer.GATES)
-    transforms = products * 2 * 2 * 4 * (16 + 8)
-    again = 3 * products * 2 * inputs * hidden + 2 * (forward - products * 2 * inputs * hidden) + transforms
+    rows, gates = 5 * ROWS, len(kind.GATES)
+    transforms, dense = rows * (gates - 1) * 2 * 2 * 4 * (16 + 8), rows * 2 * hidden * (gates * inputs + hidden)
+    again = 2 * forward + dense + transforms
     assert count(lambda: OPERATORS[cell](*live)[0].sum().backward()) == forward + again

@@ -45,7 +45,9 @@ def test_values_and_gradients(isa, cell, width):
     for place, (batch, steps) in enumerate(SHAPES):
         reverse, inputs, bias = place % 2 == 1, place % 3, place != 1
         for dtype in TOLERANCE:
-            check(recurrence_case(cell, width, batch, steps, inputs=inputs, reverse=reverse, bias=bias, dtype=dtype))
+            dense = ((), (1,), (0, 2))[place % 3]
+            options = {"inputs": inputs, "reverse": reverse, "bias": bias, "dense": dense}
+            check(recurrence_case(cell, width, batch, steps, dtype=dtype, **options))
 
 
 @pytest.mark.usefixtures("uninitialised_is_nan")
@@ -53,13 +55,14 @@ def test_values_and_gradients(isa, cell, width):
 @pytest.mark.parametrize("cell", GATES)
 def test_sequences_of_several_lengths(isa, cell, reverse):
     for width, inputs in (("square", 0), ("surplus", 3)):
-        check(recurrence_case(cell, width, 5, RAGGED, inputs=inputs, reverse=reverse))
+        check(recurrence_case(cell, width, 5, RAGGED, inputs=inputs, reverse=reverse, dense=(2,)))
         check(recurrence_case(cell, width, 19, [19, 18, 17, 4, 4, 1], inputs=inputs, reverse=reverse))
 
 
 @pytest.mark.parametrize("cell", GATES)
 def test_each_gradient_alone(cell):
-    together, alone = check(recurrence_case(cell, inputs=2))
+    together, alone = check(recurrence_case(cell, inputs=2, dense=(1,)))
+    assert all(gradient.numel() for gradient in together)
     for place, gradient in enumerate(together):
         found = alone([i == place for i in range(len(together))])
         assert torch.equal(found[place], gradient), place
@@ -68,7 +71,7 @@ def test_each_gradient_alone(cell):
 
 @pytest.mark.parametrize("cell", GATES)
 def test_results_do_not_depend_on_the_number_of_threads(two_threads, cell):
-    call = recurrence_case(cell, "58", 50, 20, inputs=2, dtype=torch.float32)
+    call = recurrence_case(cell, "58", 50, 20, inputs=2, dtype=torch.float32, dense=(0,))
     needs = [True] * len(leaves(call))
 
     def run():
@@ -115,7 +118,8 @@ def test_a_missing_value_stays_in_its_sequence(isa, cell):
 
 @pytest.mark.parametrize("cell", GATES)
 def test_opcheck(cell):
-    call = recurrence_case(cell, "surplus", 3, [3, 2], inputs=0 if cell == "gru" else 2)
+    options = {"dense": (2,)} if cell == "gru" else {"inputs": 2}
+    call = recurrence_case(cell, "surplus", 3, [3, 2], **options)
     name = "lstm" if cell == "lstm" else "gru"
     arguments = with_tensors(call, lambda t: t.requires_grad_() if t.is_floating_point() else t).flat()
     results = opcheck(OPERATORS[name], arguments)
@@ -136,7 +140,7 @@ def test_stored_cells_have_no_gradient():
 
 def replaced(**changes):
     """A call of `gru` whose arguments of these names are changed."""
-    call = recurrence_case("gru", inputs=2, steps=RAGGED)
+    call = recurrence_case("gru", inputs=2, steps=RAGGED, dense=(2,))
     names = [a.name for a in OPERATORS["gru"]._schema.arguments]
     arguments = list(call.flat())
     for name, change in changes.items():
@@ -152,6 +156,12 @@ def replaced(**changes):
         ({"weight_ih": lambda t: t[1:]}, r"`weight_ih` must have shape \(48, 2\)"),
         ({"weight_ih": lambda t: None, "inputs": lambda t: t.repeat(1, 24)}, "`bias_ih` must be None without"),
         ({"bias_ih": lambda t: t[1:]}, r"`bias_ih` must have shape \(48,\)"),
+        ({"weight_hh": lambda t: t[1:]}, r"`weight_hh` must have shape \(16, 16\)"),
+        ({"bias_hh": lambda t: t[1:]}, r"`bias_hh` must have shape \(16,\)"),
+        ({"weight_hh": lambda _: None}, "`weight_hh` and `bias_hh` must be those of the dense gates"),
+        ({"dense": lambda _: []}, "`weight_hh` and `bias_hh` must be those of the dense gates"),
+        ({"dense": lambda _: [3]}, "`dense` must name some of 3 gates in order, but not all, got"),
+        ({"dense": lambda _: [0, 1, 2]}, "`dense` must name some of 3 gates in order, but not all, got"),
         ({"h0": lambda t: t[:, 1:]}, r"`h0` must have shape \(5, 16\)"),
         ({"diag_mid": lambda t: t[:2]}, r"`diag_mid` must have shape \(3, 16\)"),
         ({"permutation": lambda t: t * 0}, "`permutation` must hold each"),
@@ -178,16 +188,17 @@ def test_the_extension_itself_refuses_what_would_leave_its_memory():
     x, sizes = torch.zeros(14, 48), torch.tensor(RAGGED)
     there = x.data_ptr()
 
-    def call(count=14, batch=5, n=16, state=16, cell=1, address=there, inputs=0):
+    def call(count=14, batch=5, n=16, state=16, cell=1, address=there, inputs=0, dense=0):
         _cpu.recurrent(
-            address, 0, there, 0, there, 0, there, 0, sizes.data_ptr(), count, 4, batch, inputs,
-            state, cell, 0, 0, n, 0, 0, 0, 1.0, *[there] * 4, 0, 0, 0, 0, 0, 0, 1,
+            address, 0, 0, there, 0, there, 0, there, 0, sizes.data_ptr(), count, 4, batch, inputs,
+            state, cell, dense, 0, 0, n, 0, 0, 0, 1.0, *[there] * 4, 0, 0, 0, 0, 0, 0, 1,
         )  # fmt: skip
 
     for arguments in ({"count": 15}, {"batch": 4}):
         with pytest.raises(ValueError, match="`sizes` must begin with the batch"):
             call(**arguments)
-    for arguments in ({"n": 12}, {"state": 17}, {"cell": 3}, {"cell": -1}, {"state": 0}, {"inputs": 2}):
+    wrong = {"n": 12, "state": 17, "cell": 3, "inputs": 2, "dense": 1}
+    for arguments in (*({name: value} for name, value in wrong.items()), {"cell": -1}, {"state": 0}, {"dense": 8}):
         with pytest.raises(ValueError, match="do not fit together"):
             call(**arguments)
     for address in (0, there + 2):
@@ -195,5 +206,5 @@ def test_the_extension_itself_refuses_what_would_leave_its_memory():
             call(address=address)
     with pytest.raises(ValueError, match="missing or not aligned"):
         call(cell=2)  # no second state
-    with pytest.raises(TypeError, match="takes 33 arguments"):
+    with pytest.raises(TypeError, match="takes 35 arguments"):
         _cpu.recurrent(1)

@@ -460,6 +460,14 @@ def test_subclasses_take_the_long_way(short):
     assert not close(after, before)
 
 
+def test_a_torch_without_the_protocol(monkeypatch, short):
+    monkeypatch.setattr(_prepared, "AVAILABLE", False)
+    layer, x = scrambled(lw.WaveletLinear(16, 16)), torch.randn(2, 16)
+    layer(x)
+    check(layer, x)
+    assert short == []
+
+
 def test_eight_threads_at_once():
     layer, x = below_crossover()
     start, wrong = threading.Barrier(8), []

@@ -27,6 +27,8 @@ LAYERS = {
     "fastfood": partial(LSTM, recurrent_layer=Fastfood),
     "fixed": partial(GRU, recurrent_layer=partial(Fastfood, adaptive=False)),
     "lstm": LSTM,
+    "a dense gate": partial(GRU, gates=("reset", "state"), reset_after=False),
+    "dense gates": partial(LSTM, gates=("forget",), num_layers=2),
     "stacked": partial(GRU, num_layers=2, bidirectional=True, batch_first=True),
 }
 PACKED = pack_sequence([signal(n, INPUT, seed=n).float() for n in (2, 5, 1, 5)], enforce_sorted=False)
@@ -108,7 +110,8 @@ def hooked():
 
 
 STEPPED = {
-    "a dense gate": lambda: GRU(INPUT, HIDDEN, gates=("reset", "state")),
+    "a wide dense gate": lambda: GRU(INPUT, 260, gates=("reset", "state")),
+    "dense gates": lambda: GRU(INPUT, HIDDEN, gates=()),
     "dense layers": lambda: GRU(INPUT, HIDDEN, recurrent_layer=nn.Linear),
     "hooks": hooked,
     "half": lambda: GRU(INPUT, HIDDEN, dtype=torch.bfloat16),

@@ -62,7 +62,7 @@ def training_step(layer: nn.Module, x: Tensor) -> Callable[[], tuple[Tensor, ...
     return lambda: torch.autograd.grad(layer(leaf), wanted, grad)
 
 
-def packed_linear(layer: nn.Module, x: Tensor) -> Call | None:
+def packed_linear(layer: nn.Linear, x: Tensor) -> Call | None:
     """Return the product of `nn.Linear` by oneDNN with a packed weight, where torch has it: often the fastest dense."""
     if x.device.type != "cpu" or x.dtype not in (torch.float32, torch.bfloat16):
         return None
@@ -83,7 +83,7 @@ def candidates(names: tuple[str, ...], case: Case, device: torch.device) -> dict
     for name in names:
         layer = make_layer(name, case.n, device, dtype)
         calls[name] = training_step(layer, x) if case.step == "training" else partial(layer, x)
-        if name == DENSE and case.step == "forward" and (packed := packed_linear(layer, x)):
+        if isinstance(layer, nn.Linear) and case.step == "forward" and (packed := packed_linear(layer, x)):
             calls[PACKED] = packed
     return calls
 

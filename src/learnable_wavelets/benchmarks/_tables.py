@@ -17,9 +17,9 @@ def _layer_table(rows: list[Record], step: str, precision: str) -> Table:
     cells = [_cells(row) for row in chosen]
     what = "inference, no gradients" if step == "forward" else "forward and backward, all gradients, no optimiser"
     note = (
-        "Medians, in brackets quartiles; all quartiles are in results.json. Ratios are taken round by round; above 1 is "
-        f"faster than {DENSE}, or than the faster of {DENSE} and {PACKED} (forward, on a CPU). `/ clone`: multiple of "
-        "the time of `x.clone()`."
+        "Medians, in brackets quartiles; all quartiles are in results.json. Ratios are taken round by round; above 1 "
+        f"is faster than {DENSE}, or than the faster of {DENSE} and {PACKED} (forward, on a CPU). "
+        "`/ clone`: multiple of the time of `x.clone()`."
     )
     return Table(header, cells, f"{step.capitalize()} ({what}), {precision}", note, left=2)
 

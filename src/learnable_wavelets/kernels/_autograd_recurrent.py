@@ -28,7 +28,7 @@ def _differentiate(cell: Cell, ctx: Any, grads: Sequence[Tensor | None], backwar
         tensors.insert(place, None)
     arguments, found = tensors[: cell.tensors], tensors[cell.tensors :]
     needs = [ctx.needs_input_grad[place] for place in cell.places]
-    likes = [found[0], *arguments[3 : 3 + len(cell.states)]]
+    likes = [found[0], *arguments[5 : 5 + len(cell.states)]]
     given = [torch.zeros_like(like) if g is None else g for g, like in zip(grads, likes, strict=False)]
     if torch.is_grad_enabled() or any(map(is_batched, given)):  # create_graph=True: to be differentiated once more
         backward = partial(reference_recurrent_backward, cell)

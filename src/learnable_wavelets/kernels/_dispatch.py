@@ -79,7 +79,7 @@ def waverec(coeffs: Sequence[Tensor | None], lo: Tensor, hi: Tensor, mode: str) 
 
 def sandwich(x: Tensor, operands: Sandwich) -> Tensor:
     """Return `y = scale * S W^-1 G P W B x + bias`, see `reference.sandwich`."""
-    backend, tensors = choose(x, operands.transform.mode), (x, *tuple(operands)[:5], *operands.transform.bank)
+    backend, tensors = choose(x, operands.transform.mode), (x, *operands.tensors())
     if backend is REFERENCE:
         if not torch.compiler.is_dynamo_compiling():  # which would guard on every shape
             check_operands(x, operands)

@@ -28,9 +28,9 @@ class Call(NamedTuple):
 
     def flat(self) -> tuple[Any, ...]:
         """Return the arguments in the order of the schema."""
-        cell, sizes, gates, reverse = self.recurrence
+        cell, sizes, gates, reverse, dense = self.recurrence
         kind = () if cell == "lstm" else (cell == "gru",)
-        return (*self.inputs, *self.start, sizes, *gates.tensors(), *gates.constants(), *kind, reverse)
+        return (*self.inputs, *self.start, sizes, *gates.tensors(), *gates.constants(), list(dense), *kind, reverse)
 
 
 class Cell(NamedTuple):
@@ -43,8 +43,8 @@ class Cell(NamedTuple):
     @property
     def schema(self) -> str:
         states = ", ".join(f"Tensor {name}" for name in self.states)
-        inputs = "Tensor inputs, Tensor? weight_ih, Tensor? bias_ih"
-        return f"{inputs}, {states}, Tensor? sizes, {_OPERANDS}, {self.option}bool reverse"
+        inputs = "Tensor inputs, Tensor? weight_ih, Tensor? bias_ih, Tensor? weight_hh, Tensor? bias_hh"
+        return f"{inputs}, {states}, Tensor? sizes, {_OPERANDS}, int[] dense, {self.option}bool reverse"
 
     @property
     def schemas(self) -> dict[str, str]:
@@ -53,7 +53,7 @@ class Cell(NamedTuple):
         grads, found = ", ".join(f"Tensor grad{i}" for i in range(1 + len(self.states))), "Tensor y"
         if len(self.states) > 1:
             found += ", Tensor cells"
-        count = 2 + len(self.states) + len(TENSORS)
+        count = 4 + len(self.states) + len(TENSORS)
         return {
             self.name: f"({self.schema}) -> ({', '.join(['Tensor'] * results)})",
             f"{self.name}_backward": f"({grads}, {self.schema}, {found}, bool[] needs) -> "
@@ -62,21 +62,23 @@ class Cell(NamedTuple):
 
     @property
     def tensors(self) -> int:
-        return 4 + len(self.states) + len(TENSORS)
+        return 6 + len(self.states) + len(TENSORS)
 
     @property
     def places(self) -> list[int]:
         """Arguments that have a gradient: all tensors but `sizes` and the permutation."""
-        first = 4 + len(self.states)
+        first = 6 + len(self.states)
         return [p for p in range(self.tensors) if p not in (first - 1, first + INDEX)]
 
     def parse(self, arguments: Sequence[Any]) -> Call:
-        data, weight, bias, *rest = arguments
+        inputs, rest = Inputs(*arguments[:5]), arguments[5:]
         count = len(self.states)
         start, sizes, operands = tuple(rest[:count]), rest[count], rest[count + 1 :]
-        gates = Sandwich.from_flat(operands[: len(TENSORS) + len(CONSTANTS)])
-        cell = self.name if len(operands) == len(TENSORS) + len(CONSTANTS) + 1 or operands[-2] else "gru_published"
-        return Call(Inputs(data, weight, bias), start, Recurrence(cell, sizes, gates, operands[-1]))
+        own = len(TENSORS) + len(CONSTANTS)
+        dense, *options, reverse = operands[own:]
+        cell = self.name if not options or options[0] else "gru_published"
+        gates = Sandwich.from_flat(operands[:own])
+        return Call(inputs, start, Recurrence(cell, sizes, gates, reverse, tuple(dense)))
 
     def split(self, arguments: Sequence[Any]) -> tuple[Sequence[Tensor], Call, Sequence[Tensor], list[bool]]:
         """Return gradients, the call, what it had stored, and which gradients are needed."""

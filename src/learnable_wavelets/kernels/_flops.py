@@ -13,7 +13,7 @@ from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from math import prod
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from ._library import OPERATORS
 from .reference import coeff_lengths
@@ -114,37 +114,47 @@ def iswt_backward(grad: Shape, *args: Any, out_shape: Any = None, **kwargs: Any)
     return iswt(*rest) * (any(needs[:2]) + any(needs[2:]))
 
 
-def _recurrent(x: Shape, weight: Any, diag_in: Shape, permutation: Shape, *operands: Any) -> tuple[int, int, int]:
-    """Return the operations of the dense matrix, of the sandwiches, and of their transforms alone.
+class _Recurrent(NamedTuple):
+    """Operations of a forward pass: of both dense matrices, of the sandwiches, and of their transforms alone.
 
     What a gate does beside its products counts nothing, as in torch's formulas.
     """
-    dec_lo, (kind, mode, level, layout) = operands[3], operands[7:11]
-    gates, hidden = diag_in
+
+    inputs: int
+    dense: int
+    sandwiches: int
+    transforms: int
+
+
+def _recurrent(x: Shape, weight: Any, diag_in: Shape, permutation: Shape, *operands: Any) -> _Recurrent:
+    dec_lo, (kind, mode, level, layout), dense = operands[3], operands[7:11], len(operands[12])
+    (gates, hidden), rows = diag_in, x[0]
     pair = 2 * (hadamard_flops(layout[2]) if kind == "hadamard" else wavelet_flops(layout[2], dec_lo[1], mode, level))
-    products, dense = x[0] * gates, 0 if weight is None else 2 * x[1] * hidden
-    return products * dense, products * (pair + 3 * hidden + permutation[1]), products * pair
+    inputs, products = 0 if weight is None else 2 * x[1] * hidden, rows * (gates - dense)
+    sandwiches = products * (pair + 3 * hidden + permutation[1])
+    return _Recurrent(rows * gates * inputs, rows * dense * 2 * hidden**2, sandwiches, products * pair)
 
 
 def gru(x: Shape, weight: Any, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
-    return sum(_recurrent(x, weight, *args[3:])[:2])
+    return sum(_recurrent(x, weight, *args[5:])[:3])
 
 
 def lstm(x: Shape, weight: Any, *args: Any, out_shape: Any = None, **kwargs: Any) -> int:
-    return sum(_recurrent(x, weight, *args[4:])[:2])
+    return sum(_recurrent(x, weight, *args[6:])[:3])
 
 
 def gru_backward(*args: Any, out_shape: Any = None, **kwargs: Any) -> int:
-    return _recurrent_backward(*args[2:4], *args[7:-2], needs=args[-1][:3] + args[-1][4:])
+    return _recurrent_backward(*args[2:4], *args[9:-2], needs=args[-1][:3] + args[-1][6:])
 
 
 def lstm_backward(*args: Any, out_shape: Any = None, **kwargs: Any) -> int:
-    return _recurrent_backward(*args[3:5], *args[9:-3], needs=args[-1][:3] + args[-1][5:])
+    return _recurrent_backward(*args[3:5], *args[11:-3], needs=args[-1][:3] + args[-1][7:])
 
 
 def _recurrent_backward(*args: Any, needs: Sequence[bool]) -> int:
-    dense, forward, transforms = _recurrent(*args)
-    return dense * (1 + needs[0] + any(needs[1:3])) + 2 * forward + any(needs[7:]) * transforms
+    inputs, dense, sandwiches, transforms = _recurrent(*args)
+    again = inputs * (1 + needs[0] + any(needs[1:3])) + 3 * dense + 2 * sandwiches
+    return again + any(needs[7:]) * transforms
 
 
 _COUNTER = "torch.utils.flop_counter"

@@ -109,7 +109,7 @@ def _long_backward(
 
 
 def _bind() -> bool:
-    """Give the C what it needs of torch; false before DLPack's C protocol (torch 2.10)."""
+    """Give the C what it needs of torch; false where tensors are without DLPack's C protocol."""
     exchange = getattr(Tensor, "__dlpack_c_exchange_api__", None)
     if exchange is None:
         return False

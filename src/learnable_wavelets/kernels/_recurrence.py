@@ -13,7 +13,7 @@ GATES = {"gru_published": 3, "gru": 3, "lstm": 4}
 
 
 class Inputs(NamedTuple):
-    """The inputs of a cell, rows ordered by step, and the dense matrix of all gates that multiplies them."""
+    """The inputs of a cell, rows ordered by step, and its dense matrices."""
 
     data: Tensor
     """`(rows, input_size)`, or without a matrix the products, `(rows, gates * hidden)`."""
@@ -21,6 +21,10 @@ class Inputs(NamedTuple):
     """`(gates * hidden, input_size)`."""
     bias: Tensor | None = None
     """`(gates * hidden,)`."""
+    weight_hh: Tensor | None = None
+    """The recurrent matrices of the dense gates, `(dense gates * hidden, hidden)`."""
+    bias_hh: Tensor | None = None
+    """`(dense gates * hidden,)`."""
 
 
 class Recurrence(NamedTuple):
@@ -31,8 +35,13 @@ class Recurrence(NamedTuple):
     sizes: Tensor | None
     """Rows of each step, int64 on the CPU, as in a `PackedSequence`; `None` if all have the rows of the first state."""
     gates: Sandwich
-    """Each tensor with a row for each gate, `(gates, ...)`; layout, scale and the rest are those of one gate."""
+    """Each tensor with a row for each gate, `(gates, ...)`; layout, scale and the rest are those of one gate.
+
+    The rows of dense gates are not read.
+    """
     reverse: bool
+    dense: tuple[int, ...] = ()
+    """The gates that have a dense matrix, by number."""
 
     def steps(self, data: Tensor, h0: Tensor) -> list[int]:
         """Return the rows of each step."""

@@ -47,7 +47,8 @@ class Sandwich(NamedTuple):
 
     def tensors(self) -> tuple[Tensor | None, ...]:
         """Return the tensors in the order of `TENSORS`."""
-        return (*tuple(self)[:5], *self.transform.bank)  # Dynamo of torch 2.6 cannot slice a named tuple
+        # by name: Dynamo of old torch cannot slice a named tuple
+        return (self.diag_in, self.permutation, self.diag_mid, self.diag_out, self.bias, *self.transform.bank)
 
     def constants(self) -> tuple[Any, ...]:
         """Return the rest in the order of `CONSTANTS`."""

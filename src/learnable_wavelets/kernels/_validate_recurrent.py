@@ -17,7 +17,7 @@ def check_recurrence(inputs: Inputs, start: tuple[Tensor, ...], recurrence: Recu
     hidden = layout.out_features
     if layout.in_features != hidden or layout.blocks != 1:
         raise ValueError(f"`layout` must be that of one square block, got {tuple(layout)}")
-    x, weight, bias = inputs
+    x, weight, bias, weight_hh, bias_hh = inputs
     width = count * hidden if weight is None else x.shape[-1]
     if x.dim() != 2 or x.shape[1] != width or not x.is_floating_point():
         raise ValueError(f"`inputs` must be (rows, {width}), got shape {tuple(x.shape)} of {x.dtype}")
@@ -27,6 +27,15 @@ def check_recurrence(inputs: Inputs, start: tuple[Tensor, ...], recurrence: Recu
         raise ValueError("`bias_ih` must be None without `weight_ih`, got a tensor")
     if bias is not None:
         check_operand("bias_ih", bias, (count * hidden,), x.dtype, x)
+    dense = recurrence.dense
+    if len(dense) == count or any(not 0 <= g < count for g in dense) or sorted(set(dense)) != list(dense):
+        raise ValueError(f"`dense` must name some of {count} gates in order, but not all, got {list(dense)}")
+    if (weight_hh is None) != (not dense) or (bias_hh is not None and not dense):
+        raise ValueError(f"`weight_hh` and `bias_hh` must be those of the dense gates {list(dense)}")
+    if weight_hh is not None:
+        check_operand("weight_hh", weight_hh, (len(dense) * hidden, hidden), x.dtype, x)
+    if bias_hh is not None:
+        check_operand("bias_hh", bias_hh, (len(dense) * hidden,), x.dtype, x)
     batch = start[0].shape[0] if start[0].dim() == 2 else 0
     for name, state in zip(("h0", "c0"), start, strict=False):
         check_operand(name, state, (batch, hidden), x.dtype, x)

@@ -112,8 +112,8 @@ class GRU(_GRUStep, Recurrent):
         True
 
     Notes:
-        Where all gates are `WaveletLinear` or all are `Fastfood`, one CPU kernel runs the whole sequence in float32 or
-        float64 ([speed](../speed.md#recurrent)). A loop over the steps serves everything else.
+        Where gates are `WaveletLinear` or `Fastfood`, one CPU kernel runs the whole sequence in float32 or float64
+        ([speed](../speed.md#recurrent)); others may be dense up to 256. A loop over the steps serves everything else.
         Computed once per call, not per step: the input products, the filter banks (a shared one only once) and the
         dropout masks of the diagonals. The paper draws new masks at each step, as `GRUCell` in a loop does.
         Modules with hooks are called at every step, and then compute their filters at every step.

@@ -157,18 +157,24 @@ class Recurrent(Gated):
         self, x: Tensor, steps: Steps, start: State, suffix: str, reverse: bool, context: SequenceContext
     ) -> tuple[Tensor, State]:
         """Run one cell along the sequence: in one kernel where one serves it, else step by step."""
-        modules = [] if self._dense or not steps.batch else [self.get_submodule(gate + suffix) for gate in self.GATES]
-        gates = stack_gates(modules, self.hidden_size, context) if modules else None
+        modules = [getattr(self, gate + suffix) if gate in self.gates else None for gate in self.GATES]
+        gates = stack_gates(modules, self.hidden_size, context) if steps.batch else None
         if gates is not None:
-            weight, bias = self._input_weights(suffix)
-            recurrence = Recurrence(self._cell, steps.sizes, gates, reverse)
-            narrow = x.shape[-1] <= NARROW and x.dtype == weight.dtype
-            inputs = KernelInputs(x, weight, bias) if narrow else KernelInputs(linear(x, weight, bias).to(weight.dtype))
-            return kernels.recurrent(inputs, start, recurrence)
+            dense = tuple(index for index, module in enumerate(modules) if module is None)
+            recurrence = Recurrence(self._cell, steps.sizes, gates, reverse, dense)
+            return kernels.recurrent(self._kernel_inputs(x, suffix), start, recurrence)
         outputs, end = scan(
             self._step(suffix, context), self._inputs(x, steps.to_list(), suffix), start, reverse=reverse
         )
         return outputs[0], end
+
+    def _kernel_inputs(self, x: Tensor, suffix: str) -> KernelInputs:
+        """Return the inputs of a kernel with the dense matrices of the cell."""
+        weight, bias = self._input_weights(suffix)
+        recurrent = getattr(self, "weight_hh" + suffix), getattr(self, "bias_hh" + suffix)
+        if x.shape[-1] <= NARROW and x.dtype == weight.dtype:
+            return KernelInputs(x, weight, bias, *recurrent)
+        return KernelInputs(linear(x, weight, bias).to(weight.dtype), None, None, *recurrent)
 
     def _inputs(self, x: Tensor, sizes: list[int], suffix: str) -> list[Inputs]:
         """Return the input products of the gates, step by step, computed for the whole sequence at once.

@@ -7,6 +7,8 @@ import torch
 from ..._checks import MODES
 from .._supports import Supports
 
+_REASON: str | None = None
+
 try:
     from . import _cpu as _cpu
 except ImportError as error:  # built without a compiler: everything works in plain torch

@@ -125,14 +125,14 @@ def _synthesise(coeffs: Sequence[Tensor], lo: Tensor, hi: Tensor, mode: str) -> 
     count = -(-(start + length) // size)
     blocks = torch.cat(
         [
-            _padded(c, reach * own, count * own, mode).unflatten(-1, (reach + count, own))
+            _split(_padded(c, reach * own, count * own, mode), own)
             for c, own in zip(coeffs, _sizes(size, depth), strict=True)
         ],
         dim=-1,
     )
     windows = torch.cat([blocks[..., i : i + count, :] for i in range(reach + 1)], dim=-1)
     matrix = pad(_matrix(lo.flip(0), hi.flip(0), depth, size), (0, 0, 0, (reach + 1) * size - width))
-    matrix = matrix.unflatten(0, (reach + 1, size)).flip(0).transpose(1, 2).flatten(0, 1)
+    matrix = matrix.view(reach + 1, size, size).flip(0).transpose(1, 2).flatten(0, 1)
     return (windows @ matrix).flatten(-2)[..., start : start + length]
 
 
@@ -144,10 +144,15 @@ def _padded(c: Tensor, left: int, total: int, mode: str) -> Tensor:
     return extend(c, left, right, mode) if right >= 0 else extend(c, left, 0, mode)[..., : left + total]
 
 
+def _split(x: Tensor, size: int) -> Tensor:
+    """Return x in rows of `size`."""
+    return x.reshape(*x.shape[:-1], x.shape[-1] // size, size)
+
+
 def _windows(x: Tensor, count: int, size: int, width: int) -> Tensor:
     """Return `count` windows of x, `size` apart and `width` long, in one copy; zeros beyond the end."""
     blocks = -(-width // size)
-    rows = pad(x, (0, (count + blocks - 1) * size - x.shape[-1])).unflatten(-1, (count + blocks - 1, size))
+    rows = _split(pad(x, (0, (count + blocks - 1) * size - x.shape[-1])), size)
     last = width - (blocks - 1) * size
     parts = [rows[..., i : i + count, : size if i < blocks - 1 else last] for i in range(blocks)]
     return torch.cat(parts, dim=-1) if blocks > 1 else rows

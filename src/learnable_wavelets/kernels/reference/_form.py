@@ -20,8 +20,8 @@ is_exporting_onnx._dynamo_marked_constant = True  # type: ignore[attr-defined]  
 
 def decompose(x: Tensor, lo: Tensor, hi: Tensor, mode: str, level: int) -> list[Tensor]:
     """Return `[cA_n, cD_n, ..., cD_1]` on the last axis."""
-    form = _blocks if level and _takes_blocks(x) else _wavelet
-    return form.decompose(x, lo, hi, mode, level)
+    form = _blocks.decompose if level and _takes_blocks(x) else _wavelet.decompose
+    return form(x, lo, hi, mode, level)
 
 
 def reconstruct(coeffs: Sequence[Tensor | None], lo: Tensor, hi: Tensor, mode: str) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from ._sandwich import sandwich
 
 State = tuple[Tensor, ...]
 Products = tuple[Tensor, ...]
+Product = Callable[[Tensor], Tensor]
 Step = Callable[[Products, State], State]
 
 
@@ -27,7 +29,7 @@ def recurrent(inputs: Inputs, start: tuple[Tensor, ...], recurrence: Recurrence)
         start: h, and c of an LSTM, `(batch, hidden)`.
         recurrence: the cell and its gates.
     """
-    gates, (x, weight, bias) = split_gates(recurrence.gates), inputs
+    gates, (x, weight, bias, *_) = _products(inputs, recurrence), inputs
     with full_precision(x):
         products = x if weight is None else linear(x, weight, bias)
         steps = torch.split(products, recurrence.steps(x, start[0]))
@@ -51,10 +53,11 @@ def recurrent_backward(
     gates, count = recurrence.gates, len(start)
     constants, permutation = gates.constants(), gates.permutation
 
-    def function(data: Tensor, weight: Tensor, bias: Tensor, *rest: Tensor) -> Tensor:
+    def function(*tensors: Tensor) -> Tensor:
+        dense, rest = tensors[: len(inputs)], tensors[len(inputs) :]
         diag_in, *others = rest[count:]
         replaced = Sandwich.from_flat((diag_in, permutation, *others, *constants))
-        results = recurrent(Inputs(data, weight, bias), rest[:count], recurrence._replace(gates=replaced))
+        results = recurrent(Inputs(*dense), rest[:count], recurrence._replace(gates=replaced))
         return torch.cat([t.flatten() for t in results[: 1 + count]])
 
     leaves = (*inputs, *start, *sources(inputs.data, gates.tensors())[1:])
@@ -87,7 +90,18 @@ def scan(step: Step, inputs: Sequence[Products], start: State, *, reverse: bool,
     return tuple(torch.cat(column) for column in columns), state
 
 
-def split_gates(gates: Sandwich) -> list[Sandwich]:
+def _products(inputs: Inputs, recurrence: Recurrence) -> list[Product]:
+    """Return the product of each gate with a state."""
+    products: list[Product] = [partial(sandwich, operands=gate) for gate in _split_gates(recurrence.gates)]
+    weight, bias, count = inputs.weight_hh, inputs.bias_hh, len(recurrence.dense)
+    if weight is not None:
+        biases = [None] * count if bias is None else bias.chunk(count)
+        for gate, w, b in zip(recurrence.dense, weight.chunk(count), biases, strict=True):
+            products[gate] = partial(linear, weight=w, bias=b)
+    return products
+
+
+def _split_gates(gates: Sandwich) -> list[Sandwich]:
     """Return the sandwich of each gate."""
     rows = zip(*(_rows(t, gates.diag_in.shape[0]) for t in gates.tensors()), strict=True)
     constants = gates.constants()
@@ -101,23 +115,23 @@ def _rows(tensor: Tensor | None, count: int) -> Sequence[Tensor | None]:
     return [None] * count if tensor is None else tensor.unbind()
 
 
-def _gru(gates: list[Sandwich], x: Products, state: State) -> State:
+def _gru(gates: list[Product], x: Products, state: State) -> State:
     (h,) = state
-    r, z = (torch.sigmoid(x[g] + sandwich(h, gates[g])) for g in (0, 1))
-    n = torch.tanh(x[2] + r * sandwich(h, gates[2]))
+    r, z = (torch.sigmoid(x[g] + gates[g](h)) for g in (0, 1))
+    n = torch.tanh(x[2] + r * gates[2](h))
     return ((1 - z) * n + z * h,)
 
 
-def _gru_published(gates: list[Sandwich], x: Products, state: State) -> State:
+def _gru_published(gates: list[Product], x: Products, state: State) -> State:
     (h,) = state
-    r, z = (torch.sigmoid(x[g] + sandwich(h, gates[g])) for g in (0, 1))
-    n = torch.tanh(x[2] + sandwich(r * h, gates[2]))
+    r, z = (torch.sigmoid(x[g] + gates[g](h)) for g in (0, 1))
+    n = torch.tanh(x[2] + gates[2](r * h))
     return ((1 - z) * h + z * n,)
 
 
-def _lstm(gates: list[Sandwich], x: Products, state: State) -> State:
+def _lstm(gates: list[Product], x: Products, state: State) -> State:
     h, c = state
-    i, f, g, o = (part + sandwich(h, gate) for part, gate in zip(x, gates, strict=True))
+    i, f, g, o = (part + gate(h) for part, gate in zip(x, gates, strict=True))
     c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
     return torch.sigmoid(o) * torch.tanh(c), c
 

@@ -10,6 +10,7 @@
 
 #define LW_MAX_LEVEL 62
 #define LW_ALIGN 64
+#define LW_HUGE ((int64_t)1 << 22)
 
 enum { LW_OK = 0, LW_NO_MEMORY = 1, LW_BAD_PERM = 2 };
 enum { LW_F32 = 0, LW_F64 = 1, LW_BF16 = 2 };
@@ -56,11 +57,11 @@ typedef struct {
 typedef struct {
     int64_t rows, in, out, k, n, m;
     int64_t banks, steps, inputs; /* of a recurrence: a bank for each block; see there */
-    int chunked, wrap, bf16, threads;
+    int chunked, wrap, bf16, threads, dense;
     lw_plan w;
     double scale;
-    const void *x, *gy, *W, *B, *G, *S, *bias, *filter[4];
-    void *y, *gx, *gW, *gB, *gG, *gS, *gbias, *gfilter[4];
+    const void *x, *gy, *W, *H, *B, *G, *S, *bias, *filter[4];
+    void *y, *gx, *gW, *gH, *gB, *gG, *gS, *gbias, *gfilter[4];
     const int64_t *perm;
 } lw_job;
 
@@ -99,7 +100,8 @@ typedef struct {
 
 /* A sequence through a recurrent cell. In `job`: rows is the batch, in the size of the state, k the number of gates, y the
  * states after each step, x the input products of the gates, (first[steps], k in), or with W the inputs themselves,
- * (first[steps], inputs). W is (inputs + 1, k, in padded to lw_aligned_size), the last row the bias, and so is gW. Step t has the rows first[t] to first[t + 1] - 1, never more than the step before: those of the first sequences. */
+ * (first[steps], inputs). W is (inputs + 1, k, in padded to lw_aligned_size), the last row the bias, and so is gW; H is such a
+ * matrix of the state, for the gates whose bits are in `dense` and which have no sandwich. Step t has the rows first[t] to first[t + 1] - 1, never more than the step before: those of the first sequences. */
 typedef struct {
     lw_job job;
     int cell, reverse;
@@ -140,6 +142,9 @@ lw_outside lw_continue(int mode, int64_t n, int64_t i);
 int lw_axis_init(lw_axis *a, int mode, int64_t n, int taps); /* 0 if the sizes do not fit together; `edge` by lw_edges */
 int lw_edges(lw_axis *a);                                    /* 0 if there is no memory; for lw_free */
 void *lw_alloc(size_t bytes);
+/* Asks for large pages under a result of LW_HUGE bytes or more, as numpy does for its arrays: new memory costs a fault a
+ * page, and most of a transform's time is that. */
+void lw_expect(void *p, int64_t bytes);
 void lw_free(void *p);
 
 static inline int64_t lw_min(int64_t a, int64_t b) { return a < b ? a : b; }

@@ -3,6 +3,10 @@
 #ifdef _MSC_VER
 #include <malloc.h>
 #endif
+#ifdef __linux__
+#include <sys/mman.h>
+#include <unistd.h>
+#endif
 
 static const lw_isa *lw_usable[5];
 static const lw_isa *lw_chosen;
@@ -133,6 +137,15 @@ int lw_edges(lw_axis *a) {
         a->edge[e] = a->mode == LW_ZERO ? none : a->mode == LW_PERIODIZATION ? one : lw_continue(a->mode, a->n, i);
     }
     return a->edge != NULL;
+}
+
+void lw_expect(void *p, int64_t bytes) {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = ((uintptr_t)p + page - 1) / page * page;
+    if (p && bytes >= LW_HUGE) madvise((void *)from, (size_t)((uintptr_t)p + (uintptr_t)bytes - from) / page * page, MADV_HUGEPAGE);
+#else
+    (void)p, (void)bytes;
+#endif
 }
 
 void *lw_alloc(size_t bytes) {

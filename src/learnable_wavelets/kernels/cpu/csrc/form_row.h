@@ -115,6 +115,7 @@ LW_LOCAL void NAME(add_lines_row)(const T *from, int64_t count, T scale, T *to) 
     for (int64_t i = 0; i < count; i++) to[i] += from[i] * scale;
 }
 
+LW_INLINE int NAME(rows_row)(void) { return 1; }
 LW_INLINE vec NAME(value_row)(const T *x, int64_t i) { return NAME(zero)() + x[i]; }
 
 LW_LOCAL T NAME(weighted_row)(const T *from, const T *p, int64_t n) {

@@ -260,6 +260,7 @@ LW_LOCAL void NAME(add_lines_tile)(const vec *from, int64_t count, T scale, T *t
     for (int64_t i = 0; i < count; i++) to[i] += NAME(sum)(from[i]) * scale;
 }
 
+LW_INLINE int NAME(rows_tile)(void) { return LANES; }
 LW_INLINE vec NAME(value_tile)(const vec *x, int64_t i) { return x[i]; }
 
 /* The sum of from[i] p[i]. */

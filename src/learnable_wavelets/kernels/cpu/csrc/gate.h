@@ -18,9 +18,50 @@ LW_LOCAL void FORM(place_product)(const lw_job *job, E *room, int64_t *at, FORM(
     p->approx2 = job->gy ? FORM(carve)(room, at, w->approx_size, 0) : p->approx;
 }
 
+/* to = W x + bias for the block of a matrix (inputs + 1, ld) that begins at W, the last row the bias */
+LW_LOCAL void FORM(dense_product)(const T *W, int64_t inputs, int64_t ld, const E *x, int64_t n, E *to) {
+    int64_t i = 0, count = FORM(vectors)(n);
+    vec *y = (vec *)to;
+    for (; i + 4 <= count; i += 4) {
+        vec s[4];
+        LW_UNROLL
+        for (int l = 0; l < 4; l++) s[l] = FORM(parameter)(W + inputs * ld, i + l);
+        for (int64_t j = 0; j < inputs; j++) {
+            vec value = FORM(value)(x, j);
+            LW_UNROLL
+            for (int l = 0; l < 4; l++) s[l] += FORM(parameter)(W + j * ld, i + l) * value;
+        }
+        LW_UNROLL
+        for (int l = 0; l < 4; l++) y[i + l] = s[l];
+    }
+    for (; i < count; i++) {
+        vec s = FORM(parameter)(W + inputs * ld, i);
+        for (int64_t j = 0; j < inputs; j++) s += FORM(parameter)(W + j * ld, i) * FORM(value)(x, j);
+        y[i] = s;
+    }
+}
+
+/* Whether gate g has a dense matrix, and where its block of H or gH begins. */
+LW_INLINE int FORM(is_dense)(const lw_job *job, int64_t g) { return job->dense >> g & 1; }
+LW_INLINE int64_t FORM(block)(const lw_job *job, int64_t g) { return g * lw_aligned_size(job->in); }
+
+/* The gradients of H, and of the state, for gu that of the product. `rows`: room for the state, row by row. */
+LW_LOCAL void FORM(dense_back)(const NAME(call) *call, int64_t g, const E *x, const E *gu, E *gx, T *rows, T *part) {
+    const lw_job *job = call->job;
+    int64_t n = job->in, ld = FORM(block)(job, job->k);
+    const T *H = (const T *)job->H + FORM(block)(job, g);
+    FORM(store)(x, n, NULL, NULL, rows, 0, n, 0, FORM(rows)(), 0);
+    if (job->gH) FORM(add_outer)(gu, n, rows, n, FORM(rows)(), part + call->at_H + FORM(block)(job, g), ld);
+    for (int64_t j = 0; j < n; j++) gx[j] += FORM(weighted)(gu, H + j * ld, n);
+}
+
 /* u = W^-1 G P W B x, wrapped; without S and the bias */
 LW_LOCAL void FORM(multiply)(const NAME(call) *call, int64_t g, const E *x, const FORM(product) *p, T *scratch) {
     const lw_job *job = call->job;
+    if (FORM(is_dense)(job, g)) {
+        FORM(dense_product)((const T *)job->H + FORM(block)(job, g), job->in, FORM(block)(job, job->k), x, job->in, p->u);
+        return;
+    }
     const int64_t *perm = call->perm + g * job->m;
     const T *B = (const T *)job->B + g * job->in, *G = (const T *)job->G + g * job->m, *f = call->f + 4 * g * job->w.taps;
     int hadamard = job->w.mode == LW_HADAMARD;

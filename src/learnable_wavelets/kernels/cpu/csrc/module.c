@@ -228,6 +228,9 @@ static PyObject *lw_planes_call(PyObject *self, PyObject *const *args, Py_ssize_
     for (int i = 0; i < 4; i++)
         ok = ok && lw_aligned(job.bands[i], real) && lw_aligned(job.out[i], real) && (adjoint ? job.bands[i] : job.out[i]);
     if (job.planes && !ok) return lw_refuse("2-D transform: an address is missing or not aligned to its type");
+    const lw_axis *col = job.axis, *row = job.axis + 1;
+    for (int i = 0; i < (adjoint ? 1 : 4); i++)
+        lw_expect(job.out[i], job.planes * (adjoint ? col->n * row->n : col->m * row->m) * real);
     int status = lw_edges(job.axis) && lw_edges(job.axis + 1) ? LW_OK : LW_NO_MEMORY;
     Py_BEGIN_ALLOW_THREADS
     if (status == LW_OK) status = kernels->planes(&job);
@@ -270,6 +273,10 @@ static PyObject *lw_undecimated_call(PyObject *self, PyObject *const *args, Py_s
         !lw_aligned(job.gfilter[1], real) || !lw_there(job.a, job.rows, real) || !lw_there(job.d, job.rows, real) ||
         !lw_aligned(job.x, real) || !lw_aligned(job.out, real) || (job.rows && !ok))
         return lw_refuse("stationary transform: an address is missing or not aligned to its type");
+    int64_t array = job.rows * job.n * real;
+    if (job.adjoint) lw_expect(job.out, array);
+    if (!job.adjoint) lw_expect(job.a, job.inverse ? array : array * (job.trim ? level + 1 : 2 * level));
+    if (job.inverse && !job.adjoint) lw_expect(job.d, array);
     int status;
     Py_BEGIN_ALLOW_THREADS
     status = kernels->undecimated(&job);
@@ -293,17 +300,17 @@ static int64_t *lw_first(const int64_t *sizes, int64_t steps, int64_t batch, int
     return NULL;
 }
 
-/* x, W, h0, c0, y, cells | hn, cn | gy, ghn, gcn; sizes, count, steps, batch, inputs,
- * state, cell, reverse, wrap, n, mode, level, taps,
- * scale, B, perm, G, S, bias, dec_lo, dec_hi, rec_lo, rec_hi [, gx, gW, gh0, gc0, gB, gG, gS, gbias, gdec_lo, gdec_hi, grec_lo,
+/* x, W, H, h0, c0, y, cells | hn, cn | gy, ghn, gcn; sizes, count, steps, batch, inputs,
+ * state, cell, dense, reverse, wrap, n, mode, level, taps,
+ * scale, B, perm, G, S, bias, dec_lo, dec_hi, rec_lo, rec_hi [, gx, gW, gH, gh0, gc0, gB, gG, gS, gbias, gdec_lo, gdec_hi, grec_lo,
  * grec_hi], dtype, threads */
 static PyObject *lw_recurrent_call(const char *name, PyObject *const *args, Py_ssize_t count, int backward) {
     lw_args a = {args, 0};
     lw_recurrence r = {0};
     lw_job *job = &r.job;
     const lw_kernels *kernels;
-    if (!lw_count(name, count, backward ? 46 : 33)) return NULL;
-    job->x = lw_pointer(&a), job->W = lw_pointer(&a), r.h0 = lw_pointer(&a), r.c0 = lw_pointer(&a), job->y = lw_pointer(&a), r.cells = lw_pointer(&a);
+    if (!lw_count(name, count, backward ? 49 : 35)) return NULL;
+    job->x = lw_pointer(&a), job->W = lw_pointer(&a), job->H = lw_pointer(&a), r.h0 = lw_pointer(&a), r.c0 = lw_pointer(&a), job->y = lw_pointer(&a), r.cells = lw_pointer(&a);
     if (backward)
         job->gy = lw_pointer(&a), r.ghn = lw_pointer(&a), r.gcn = lw_pointer(&a);
     else
@@ -311,7 +318,7 @@ static PyObject *lw_recurrent_call(const char *name, PyObject *const *args, Py_s
     const int64_t *sizes = lw_pointer(&a);
     int64_t rows = lw_int(&a);
     job->steps = lw_int(&a), job->rows = lw_int(&a), job->inputs = lw_int(&a), job->in = lw_int(&a);
-    int64_t cell = lw_int(&a);
+    int64_t cell = lw_int(&a), dense = lw_int(&a);
     r.reverse = lw_int(&a) != 0, job->wrap = lw_int(&a) != 0, job->n = lw_int(&a);
     int64_t mode = lw_int(&a), level = lw_int(&a), taps = lw_int(&a);
     job->scale = PyFloat_AsDouble(args[a.next++]);
@@ -319,7 +326,7 @@ static PyObject *lw_recurrent_call(const char *name, PyObject *const *args, Py_s
     job->bias = lw_pointer(&a);
     for (int i = 0; i < 4; i++) job->filter[i] = lw_pointer(&a);
     if (backward) {
-        job->gx = lw_pointer(&a), job->gW = lw_pointer(&a), r.gh0 = lw_pointer(&a), r.gc0 = lw_pointer(&a);
+        job->gx = lw_pointer(&a), job->gW = lw_pointer(&a), job->gH = lw_pointer(&a), r.gh0 = lw_pointer(&a), r.gc0 = lw_pointer(&a);
         job->gB = lw_pointer(&a), job->gG = lw_pointer(&a), job->gS = lw_pointer(&a), job->gbias = lw_pointer(&a);
         for (int i = 0; i < 4; i++) job->gfilter[i] = lw_pointer(&a);
     }
@@ -333,19 +340,20 @@ static PyObject *lw_recurrent_call(const char *name, PyObject *const *args, Py_s
         level < 0 || level > LW_MAX_LEVEL || taps < 0 || taps > 1 << 20 || job->in > job->n ||
         !lw_plan_init(&job->w, (int)mode, job->n, (int)level, (int)taps) || lw_max(job->n, job->w.m) > LW_LIMIT / 64 ||
         !lw_rows_fit(rows, job->k * lw_max(job->n, job->w.m)) || job->steps < 1 || job->steps > LW_LIMIT || job->rows < 0 ||
-        job->rows > LW_LIMIT / job->steps || job->inputs < 0 || job->inputs > 1 << 20 || (job->W != NULL) != (job->inputs > 0) || !lw_rows_fit(job->rows * job->steps, job->k * job->n))
+        job->rows > LW_LIMIT / job->steps || job->inputs < 0 || job->inputs > 1 << 20 || (job->W != NULL) != (job->inputs > 0) ||
+        dense < 0 || dense >= 1 << job->k || (job->H != NULL) != (dense > 0) || !lw_rows_fit(job->rows * job->steps, job->k * job->n))
         return lw_refuse("recurrent: sizes, cell, level, taps or mode do not fit together");
-    job->m = job->w.m, job->out = job->k * job->in;
+    job->m = job->w.m, job->out = job->k * job->in, job->dense = (int)dense;
     if (mode == LW_HADAMARD) job->scale /= (double)job->n;
     const void *data[] = {job->x, job->y, r.h0, backward ? job->gy : r.hn};
     const void *second[] = {r.c0, r.cells, backward ? r.c0 : r.cn};
     const void *parameters[] = {job->B, job->G, job->S};
-    const void *others[] = {job->W, job->gW, job->bias, r.ghn, r.gcn, job->gx, r.gh0, r.gc0, job->gB, job->gG, job->gS, job->gbias};
+    const void *others[] = {job->W, job->gW, job->H, job->gH, job->bias, r.ghn, r.gcn, job->gx, r.gh0, r.gc0, job->gB, job->gG, job->gS, job->gbias};
     int there = lw_there(job->perm, 1, 8) && lw_aligned(sizes, 8);
     for (int i = 0; i < 4; i++) there = there && lw_there(data[i], job->rows, real);
     for (int i = 0; i < 3; i++) there = there && lw_there(second[i], lstm ? job->rows : 0, real);
     for (int i = 0; i < 3; i++) there = there && lw_there(parameters[i], 1, real);
-    for (int i = 0; i < 12; i++) there = there && lw_aligned(others[i], real);
+    for (int i = 0; i < 14; i++) there = there && lw_aligned(others[i], real);
     for (int i = 0; i < 4; i++) {
         there = there && lw_there(job->filter[i], job->w.taps, real) && lw_aligned(job->gfilter[i], real);
         if (job->w.taps == 0) job->gfilter[i] = NULL;

@@ -6,7 +6,7 @@
 typedef struct {
     const NAME(call) *call;
     const lw_recurrence *of;
-    T *S, *bias, *scratch;
+    T *S, *bias, *rows, *scratch;
     FORM(product) product[4];
     E *h, *c, *x, *in, *value[4], *q, *rh, *old_h, *old_c;
     E *h0, *c0, *gh, *gc, *gu[4], *gx, *gin, *cell;
@@ -34,6 +34,7 @@ LW_LOCAL int64_t FORM(place_recurrence)(const lw_job *job, E *room, FORM(recurre
     FORM(place_sums)(job, filters, room, &at, &r->sums);
     r->S = (T *)FORM(carve)(room, &at, (k * lw_aligned_size(n) + ratio - 1) / ratio, 0);
     r->bias = (T *)FORM(carve)(room, &at, (k * lw_aligned_size(n) + ratio - 1) / ratio, 0);
+    r->rows = (T *)FORM(carve)(room, &at, job->dense ? n : 0, 0);
     return at + LANES;
 }
 
@@ -48,7 +49,8 @@ LW_LOCAL void FORM(begin_recurrence)(const NAME(call) *call, E *room, T *scratch
     memset((void *)room, 0, (size_t)FORM(place_recurrence)(job, room, r) * sizeof(E));
     r->call = call, r->of = (const lw_recurrence *)job, r->scratch = scratch;
     for (int64_t g = 0; g < job->k; g++) {
-        memcpy(r->S + g * padded, (const T *)job->S + g * n, (size_t)n * sizeof(T));
+        for (int64_t i = 0; i < n; i++) r->S[g * padded + i] = FORM(is_dense)(job, g) ? 1 : ((const T *)job->S)[g * n + i];
+        if (FORM(is_dense)(job, g)) continue;
         if (job->bias) memcpy(r->bias + g * padded, (const T *)job->bias + g * n, (size_t)n * sizeof(T));
     }
 }
@@ -69,31 +71,10 @@ LW_INLINE void FORM(write)(const FORM(recurrence) *r, const E *from, void *p, in
 /* x = the input product of gate g, read or computed */
 LW_LOCAL void FORM(input_product)(const FORM(recurrence) *r, int64_t g, int64_t row, int nrows) {
     const lw_job *job = r->call->job;
-    int64_t count = FORM(vectors)(job->in), inputs = job->inputs, padded = lw_aligned_size(job->in), ld = job->k * padded;
-    const T *W = (const T *)job->W + g * padded;
-    vec *x = (vec *)r->x;
-    if (!job->W) {
+    if (job->W)
+        FORM(dense_product)((const T *)job->W + FORM(block)(job, g), job->inputs, FORM(block)(job, job->k), r->in, job->in, r->x);
+    else
         FORM(read)(r, job->x, job->k * job->in, row, nrows, g * job->in, r->x);
-        return;
-    }
-    int64_t i = 0;
-    for (; i + 4 <= count; i += 4) {
-        vec s[4];
-        LW_UNROLL
-        for (int l = 0; l < 4; l++) s[l] = FORM(parameter)(W + inputs * ld, i + l);
-        for (int64_t j = 0; j < inputs; j++) {
-            vec value = FORM(value)(r->in, j);
-            LW_UNROLL
-            for (int l = 0; l < 4; l++) s[l] += FORM(parameter)(W + j * ld, i + l) * value;
-        }
-        LW_UNROLL
-        for (int l = 0; l < 4; l++) x[i + l] = s[l];
-    }
-    for (; i < count; i++) {
-        vec s = FORM(parameter)(W + inputs * ld, i);
-        for (int64_t j = 0; j < inputs; j++) s += FORM(parameter)(W + j * ld, i) * FORM(value)(r->in, j);
-        x[i] = s;
-    }
 }
 
 /* The kind is a constant wherever this is inlined. */

@@ -30,6 +30,14 @@ LW_LOCAL void FORM(input_product_back)(const FORM(recurrence) *r, int64_t gate, 
     if (gate == job->k - 1) FORM(store)(r->gin, inputs, NULL, NULL, job->gx, 0, inputs, row, nrows, 0);
 }
 
+/* gx += the gradient of `state` for gu, that of the product of gate g with it. */
+LW_LOCAL void FORM(product_back)(const FORM(recurrence) *r, int64_t g, const E *state, E *gx, T *part) {
+    if (FORM(is_dense)(r->call->job, g))
+        FORM(dense_back)(r->call, g, state, r->gu[g], gx, r->rows, part);
+    else
+        FORM(multiply_back)(r->call, g, state, r->gu[g], &r->product[g], &r->sums, gx, r->scratch);
+}
+
 /* From gh, the gradient of the state after the step: gu of each gate and the part of gh that goes round the products. */
 LW_LOCAL void FORM(gru_back)(const FORM(recurrence) *r, int64_t row, int nrows, T *part) {
     const lw_job *job = r->call->job;
@@ -46,7 +54,7 @@ LW_LOCAL void FORM(gru_back)(const FORM(recurrence) *r, int64_t row, int nrows, 
         gh[i] = g * z[i];
     }
     for (int64_t g = 0; g < 3; g++)
-        FORM(multiply_back)(r->call, g, r->h, r->gu[g], &r->product[g], &r->sums, r->gh, r->scratch);
+        FORM(product_back)(r, g, r->h, r->gh, part);
     for (int64_t g = 0; g < 3; g++)
         FORM(input_product_back)(r, g, g == 2 ? r->gx : r->gu[g], row, nrows, part);
 }
@@ -63,13 +71,13 @@ LW_LOCAL void FORM(published_back)(const FORM(recurrence) *r, int64_t row, int n
         gh[i] = g * (1 - z[i]);
         grh[i] = NAME(zero)();
     }
-    FORM(multiply_back)(r->call, 2, r->rh, r->gu[2], &r->product[2], &r->sums, r->gx, r->scratch);
+    FORM(product_back)(r, 2, r->rh, r->gx, part);
     for (int64_t i = 0; i < count; i++) {
         gr[i] = grh[i] * h[i] * reset[i] * (1 - reset[i]);
         gh[i] += grh[i] * reset[i];
     }
     for (int64_t g = 0; g < 2; g++)
-        FORM(multiply_back)(r->call, g, r->h, r->gu[g], &r->product[g], &r->sums, r->gh, r->scratch);
+        FORM(product_back)(r, g, r->h, r->gh, part);
     for (int64_t g = 0; g < 3; g++) FORM(input_product_back)(r, g, r->gu[g], row, nrows, part);
 }
 
@@ -91,7 +99,7 @@ LW_LOCAL void FORM(lstm_back)(const FORM(recurrence) *r, int64_t row, int nrows,
         gh[i] = NAME(zero)();
     }
     for (int64_t g = 0; g < 4; g++) {
-        FORM(multiply_back)(r->call, g, r->h, r->gu[g], &r->product[g], &r->sums, r->gh, r->scratch);
+        FORM(product_back)(r, g, r->h, r->gh, part);
         FORM(input_product_back)(r, g, r->gu[g], row, nrows, part);
     }
 }

@@ -86,6 +86,7 @@ LW_LOCAL int NAME(begin)(NAME(call) *call, const lw_job *job, T **total) {
             call->f[i * taps + t] = ((const T *)job->filter[i % 4])[i / 4 * taps + (i % 4 < LW_REC_LO ? taps - 1 - t : t)];
     int64_t at = 0;
     call->at_W = at, at += job->gW ? (job->inputs + 1) * job->k * lw_aligned_size(job->in) : 0;
+    call->at_H = at, at += job->gH ? (job->in + 1) * job->k * lw_aligned_size(job->in) : 0;
     call->at_G = at, at += job->gG ? job->k * job->m : 0;
     call->at_B = at, at += job->gB ? (job->chunked ? 1 : job->k) * job->in : 0;
     call->at_S = at, at += job->gS ? job->out : 0;
@@ -114,6 +115,7 @@ LW_LOCAL int NAME(finish)(NAME(call) *call, T *total, int status) {
 #endif
     if (status == LW_OK && total) {
         NAME(hand_out)(job->gW, total + call->at_W, (job->inputs + 1) * job->k * lw_aligned_size(job->in));
+        NAME(hand_out)(job->gH, total + call->at_H, (job->in + 1) * job->k * lw_aligned_size(job->in));
         NAME(hand_out)(job->gG, total + call->at_G, job->k * job->m);
         NAME(hand_out)(job->gB, total + call->at_B, (job->chunked ? 1 : job->k) * job->in);
         NAME(hand_out)(job->gS, total + call->at_S, job->out);
