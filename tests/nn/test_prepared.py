@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import sys
 import threading
 from contextlib import nullcontext
 
@@ -469,24 +470,36 @@ def test_a_torch_without_the_protocol(monkeypatch, short):
 
 
 def test_eight_threads_at_once():
+    """Two train, which frees the kept matrix, while six make it again and multiply by it."""
     layer, x = below_crossover()
-    start, wrong = threading.Barrier(8), []
+    start, wrong, failed = threading.Barrier(8), [], []
     with torch.no_grad():
         expected = layer(x)
 
+    def run(work):
+        start.wait()
+        try:
+            for _ in range(300):
+                work()
+        except Exception as error:
+            failed.append(error)
+
     @torch.no_grad()
-    def work():
-        start.wait()
-        wrong.extend(i for i in range(200) if not close(layer(x), expected))
+    def infer():
+        y = layer(x)
+        if not close(y, expected):
+            wrong.append(y)
 
-    def train():
-        start.wait()
-        for _ in range(100):
-            layer(x)  # frees the matrix under the others
-
-    threads = [threading.Thread(target=work) for _ in range(7)] + [threading.Thread(target=train)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    works = [infer] * 6 + [lambda: layer(x)] * 2
+    threads = [threading.Thread(target=run, args=(work,)) for work in works]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
     assert not wrong
+    assert not failed

@@ -91,13 +91,12 @@ static lw_dense *lw_new_dense(lw_job job, const lw_kernels *kernels, PyObject *l
 /* The product with the kept matrix, which is made again where a byte of the parameters has changed. */
 PyObject *lw_multiply(lw_dense **kept, const lw_job *job, const lw_kernels *kernels, PyObject *x, PyObject *bias,
                       size_t width) {
-    lw_dense *dense = *kept;
-    if (!dense || dense->size != lw_walk(job, width, NULL, NULL) || !lw_walk(job, width, NULL, dense->bytes)) {
-        if (!(dense = lw_new_dense(*job, kernels, x, width))) return NULL;
-        lw_keep(kept, dense);
-    }
+    lw_dense *dense = *kept, *fresh = NULL;
+    if (!dense || dense->size != lw_walk(job, width, NULL, NULL) || !lw_walk(job, width, NULL, dense->bytes))
+        if (!(dense = fresh = lw_new_dense(*job, kernels, x, width))) return NULL;
     PyObject *matrix = dense->matrix, *y;
-    Py_INCREF(matrix);
+    Py_INCREF(matrix); /* before anything runs that may let in another thread, which may free it */
+    if (fresh) lw_keep(kept, fresh);
     y = PyObject_CallFunctionObjArgs(lw_bound[LW_LINEAR], x, matrix, bias, NULL);
     Py_DECREF(matrix);
     return y;

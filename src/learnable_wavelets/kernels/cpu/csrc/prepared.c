@@ -166,10 +166,13 @@ PyObject *lw_run(PyObject *self, PyObject *const *args, Py_ssize_t count) {
     int fits = lw_quiet();
     PyObject *own = fits > 0 ? PyObject_GenericGetDict(layer, NULL) : NULL;
     if (own) fits = lw_gather(plan, own, operand, &bank);
+    int held = own && fits > 0 ? 1 + LW_OPERANDS : 0;
+    for (int i = 0; i < held; i++) Py_INCREF(operand[i]); /* another thread may put others into the layer */
     int graded = fits > 0 && own ? lw_graded() : -1;
     if (graded > 0) lw_keep(&plan->dense, NULL); /* training goes on */
     if (graded >= 0) made = lw_compute(plan, input, operand, graded);
     if (graded > 0 && made && made != Py_None) made = lw_attach(state, made, input, operand);
+    for (int i = 0; i < held; i++) Py_DECREF(operand[i]);
     Py_XDECREF(bank);
     Py_XDECREF(own);
     if (!made && !PyErr_Occurred()) made = lw_none();
