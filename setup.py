@@ -4,6 +4,7 @@ Without a compiler, or with LEARNABLE_WAVELETS_PURE=1, the package is built with
 """
 
 import os
+import re
 import sys
 import tempfile
 from glob import glob
@@ -56,6 +57,17 @@ class Wheel(bdist_wheel):
         super().run()
 
 
+def long_description() -> str:
+    """Return the README with absolute links: PyPI shows it without the repository around it."""
+    homepage = re.search(r'^Homepage = "(.+)"$', Path("pyproject.toml").read_text("utf-8"), re.MULTILINE)[1]
+
+    def absolute(match: re.Match[str]) -> str:
+        kind = "raw" if match[1].endswith((".png", ".svg")) else "blob"
+        return f"]({homepage}/{kind}/main/{match[1]})"
+
+    return re.sub(r"\]\((?!https?:|#)([^)\s]+)\)", absolute, Path("README.md").read_text("utf-8"))
+
+
 kernels = Extension(
     "learnable_wavelets.kernels.cpu._cpu",
     sources=sorted(glob(f"{FOLDER}/*.c")),
@@ -67,6 +79,8 @@ kernels = Extension(
 pure = os.environ.get("LEARNABLE_WAVELETS_PURE", "0") not in ("", "0")
 
 setup(
+    long_description=long_description(),
+    long_description_content_type="text/markdown",
     ext_modules=[] if pure else [kernels],
     cmdclass={"build_ext": BuildKernels, "bdist_wheel": Wheel},
     options={} if pure else {"bdist_wheel": {"py_limited_api": "cp310"}},
