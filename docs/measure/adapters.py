@@ -123,7 +123,7 @@ def error(model, x, y):
     return 100 * float((model.eval()(x).argmax(-1) != y).float().mean())
 
 
-RATES = (1e-3, 3e-3, 1e-2, 3e-2)
+RATES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 
 
 def accuracy():
