@@ -80,7 +80,7 @@ def test_every_field_of_the_configuration_is_an_option(command, dense):
 
 
 class Zoo(nn.Module):
-    """What a file can hold besides linear layers."""
+    """Layers that a file can hold besides linear ones."""
 
     def __init__(self):
         super().__init__()

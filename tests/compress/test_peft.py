@@ -1,4 +1,4 @@
-"""What PEFT offers openly, on models with compressed layers."""
+"""The open features of PEFT, on models with compressed layers."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What a model is called with: one batch, or an iterable of them; and the model run on them as it stands."""
+"""The inputs of a model: read them, one batch or an iterable of batches, and run the model on them as it stands."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _FIELDS = {field.name: str(field.type) for field in dataclasses.fields(Compressi
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """What to do with which layers."""
+    """The task, and the layers to do it with."""
 
     config: Compression
     chosen: Callable[[Any, str], bool]

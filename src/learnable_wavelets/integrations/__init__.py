@@ -1,1 +1,1 @@
-"""What other libraries need to know of this one: `transformers` and `lightning`, each imported by its full name."""
+"""Connections to other libraries, `transformers` and `lightning`: import each by its full name."""

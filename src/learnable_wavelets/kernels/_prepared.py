@@ -34,7 +34,7 @@ GLOBAL_HOOKS = (
 
 
 class PreparedCall:
-    """What stays equal from call to call of one layer; copies and pickles start anew."""
+    """The part of a call that stays equal for one layer; copies and pickles start anew."""
 
     __slots__ = ("key", "state")
 

@@ -88,4 +88,4 @@ METHODS: dict[str, tuple[Callable[[nn.Module, Split, torch.Tensor], float | None
     "svd": (plain_svd, True),
     "stack-from-scratch": (scratch, False),
 }
-"""How to convert, and whether all weights go into the low-rank residual."""
+"""By name: a conversion, and true where all weights go into the low-rank residual."""
