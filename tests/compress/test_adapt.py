@@ -187,12 +187,46 @@ def test_files_that_are_none(tmp_path):
 
 
 def test_a_newer_file(tmp_path, monkeypatch):
-    from learnable_wavelets.compress import _adapter_files
+    from learnable_wavelets.compress import _container
 
     path, model = tmp_path / "x.safetensors", perceptron()
     lw.adapt_(model, SMALL)
-    monkeypatch.setattr(_adapter_files, "_VERSION", 99)
+    monkeypatch.setattr(_container, "_VERSION", 99)
     lw.save_adapter(model, path)
     monkeypatch.undo()
-    with pytest.raises(ValueError, match=r"was made by a newer version of learnable-wavelets \(format 99\)"):
+    with pytest.raises(ValueError, match=r"cannot be read: made by a newer version .* \(format 99\)"):
         lw.load_adapter(perceptron(), path)
+
+
+def rewritten(path, change):
+    """Change the metadata or the tensors of a file of `save_adapter`."""
+    from safetensors import safe_open
+    from safetensors.torch import load_file, save_file
+
+    with safe_open(path, "pt") as file:
+        values = json.loads(file.metadata()["learnable_wavelets_adapter"])
+    tensors = load_file(path)
+    change(values, tensors)
+    save_file(tensors, path, {"learnable_wavelets_adapter": json.dumps(values)})
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (lambda values, tensors: values.pop("layers"), "cannot be read: .* must have a `layers`, got none"),
+    (lambda values, tensors: values["layers"]["0"].update(filter=9), "must have one of 1 filters, got number 9"),
+    (lambda values, tensors: tensors.pop("2.diag_mid"), "must have the update of '2' with"),
+])  # fmt: skip
+@pytest.mark.parametrize("adapted", [False, True])
+def test_a_damaged_file_changes_nothing(adapted, change, message, tmp_path):
+    config = lw.Compression(wavelet="db2", taps=None, shared_filter=True)
+    path, model = tmp_path / "adapter.safetensors", nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64))
+    other = copy.deepcopy(model)
+    for each in (model, other) if adapted else (model,):
+        lw.adapt_(each, config)
+    torch.nn.init.ones_(model[0].update.diag_out)
+    lw.save_adapter(model, path)
+    rewritten(path, change)
+    before, text = copy.deepcopy(other.state_dict()), repr(other)
+    with pytest.raises(ValueError, match=message):
+        lw.load_adapter(other, path)
+    assert repr(other) == text
+    assert all(torch.equal(value, before[name]) for name, value in other.state_dict().items())

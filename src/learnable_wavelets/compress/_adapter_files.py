@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
-from .._output import check_regular, write_atomic
 from ..nn import Adapter
 from ._adapt import put_adapter
+from ._container import read_tensors, write_tensors
 from ._dense import Dense, find_dense
-from ._describe import Values, _describe_filter, _describe_layer, make_described, make_filters
+from ._describe import Values, describe_filter, describe_layer, make_described, make_filters
 from ._fast_path import switch_fast_paths
-from ._files import safetensors_torch
-from ._fit import _check_dense
+from ._fit import check_dense
 from ._plan import check_model
 from ._pointwise import Pointwise
 
 _KEY = "learnable_wavelets_adapter"
-_VERSION = 1
 
 
 def save_adapter(model: nn.Module, path: str | os.PathLike[str]) -> None:
@@ -45,22 +42,11 @@ def save_adapter(model: nn.Module, path: str | os.PathLike[str]) -> None:
         >>> lw.load_adapter(other, "adapter.safetensors")
         ('0',)
     """
-    safetensors = safetensors_torch()
     check_model(model)
     adapters = _adapters(model)
     if not adapters:
         raise ValueError("`model` must have adapters of `adapt_`, got none")
-    tensors: dict[str, Tensor] = {}
-    aliases: dict[str, str] = {}
-    first: dict[int, str] = {}
-    for name, value in _state(adapters).items():
-        kept = first.setdefault(id(value), name)
-        if kept == name:
-            tensors[name] = value.detach().cpu().contiguous().clone()
-        else:
-            aliases[name] = kept
-    values = {"version": _VERSION, **_describe(adapters), "aliases": aliases}
-    write_atomic(Path(path), safetensors.save(tensors, {_KEY: json.dumps(values), "format": "pt"}))
+    write_tensors(Path(path), _KEY, _state(adapters), _describe(adapters))
 
 
 def load_adapter(model: nn.Module, path: str | os.PathLike[str]) -> tuple[str, ...]:
@@ -90,19 +76,22 @@ def load_adapter(model: nn.Module, path: str | os.PathLike[str]) -> tuple[str, .
         ('0',)
     """
     check_model(model)
-    state, values = _read(Path(path))
+    state, values = read_tensors(Path(path), _KEY)
+    if values is None:
+        raise ValueError(f"{path} must be a file of `save_adapter`, got one without its configuration")
     adapters = _adapters(model)
     if adapters and _describe(adapters) != {key: values[key] for key in ("layers", "filters", "starts")}:
         raise ValueError("`model` must have the adapters of the file or none, got others: merge them first")
     made = [] if adapters else _make(model, values)
     updates = {name: adapter.update for name, adapter in adapters.items()} or {d.name: update for d, update in made}
-    for name, update in updates.items():  # which checks names and shapes
-        update.load_state_dict(_part(state, name))
+    for name, update in updates.items():
+        _check_shapes(name, update, _part(state, name))
     if made:
         model.requires_grad_(False)
     for dense, update in made:
-        put_adapter(dense, update)  # which starts at zero
-        update.load_state_dict(_part(state, dense.name))
+        put_adapter(dense, update)
+    for name, update in updates.items():  # after an adapter was made, which sets its update to zero
+        update.load_state_dict(_part(state, name))
     switch_fast_paths(model)
     return tuple(updates)
 
@@ -123,9 +112,9 @@ def _part(state: dict[str, Tensor], name: str) -> dict[str, Tensor]:
 def _describe(adapters: dict[str, Adapter]) -> Values:
     """Return the configuration of each update as plain values, of the filters and of the banks they start from."""
     known: dict[nn.Module, int] = {}
-    layers = {name: _describe_layer(adapter.update, name, known) for name, adapter in adapters.items()}
+    layers = {name: describe_layer(adapter.update, name, known) for name, adapter in adapters.items()}
     starts: list[Any] = []
-    filters = [_describe_filter(filter, starts) for filter in known]
+    filters = [describe_filter(filter, starts) for filter in known]
     return {"layers": layers, "filters": filters, "starts": starts}
 
 
@@ -133,7 +122,7 @@ def _make(model: nn.Module, values: Values) -> list[tuple[Dense, nn.Module]]:
     """Return the update of each dense layer that the file names."""
     dense = {found.name: found for found in find_dense(model)}
     wanted = {name: {**layer, "bias": _has_bias(dense.get(name))} for name, layer in values["layers"].items()}
-    found = [_check_dense(name, dense.get(name), layer) for name, layer in wanted.items()]
+    found = [check_dense(name, dense.get(name), layer) for name, layer in wanted.items()]
     weight: Any = found[0].module.weight
     options = {"device": weight.device, "dtype": weight.dtype}
     filters = make_filters(values, options)
@@ -150,20 +139,9 @@ def _update(layer: Values, filters: list[Any], dense: Dense) -> nn.Module:
     return Pointwise(made, dense.spatial) if dense.spatial else made
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], Values]:
-    """Return the state and the configuration of a file."""
-    safetensors_torch()
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(check_regular(path), "pt") as file:
-            text = (file.metadata() or {}).get(_KEY)
-            state = {name: file.get_tensor(name) for name in file.keys()} if text else {}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(f"{path} must be a safetensors file: {error}") from None
-    if text is None:
-        raise ValueError(f"{path} must be a file of `save_adapter`, got one without its configuration")
-    values: Values = json.loads(text)
-    if values["version"] > _VERSION:
-        raise ValueError(f"{path} was made by a newer version of learnable-wavelets (format {values['version']})")
-    return {**state, **{name: state[kept] for name, kept in values["aliases"].items()}}, values
+def _check_shapes(name: str, update: nn.Module, given: dict[str, Tensor]) -> None:
+    """Compare names and shapes before anything is loaded."""
+    own = {key: tuple(value.shape) for key, value in update.state_dict().items()}
+    wanted = {key: tuple(value.shape) for key, value in given.items()}
+    if own != wanted:
+        raise ValueError(f"`path` must have the update of {name!r} with {own}, got {wanted}")

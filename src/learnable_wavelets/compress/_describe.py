@@ -30,9 +30,9 @@ def describe_model(model: nn.Module) -> Values:
     for name, _, _, module in find_compressed(model):
         if module not in seen:
             seen.add(module)
-            found["layers"][name] = {**_describe_layer(module, name, known), **_origin(module, found["compressions"])}
+            found["layers"][name] = {**describe_layer(module, name, known), **_origin(module, found["compressions"])}
     for filter in known:
-        found["filters"].append(_describe_filter(filter, found["starts"]))
+        found["filters"].append(describe_filter(filter, found["starts"]))
     return found
 
 
@@ -47,16 +47,16 @@ def _origin(module: Any, configs: list[Values]) -> Values:
     return found
 
 
-def _describe_layer(module: Any, name: str, filters: dict[nn.Module, int]) -> Values:
+def describe_layer(module: Any, name: str, filters: dict[nn.Module, int]) -> Values:
     if isinstance(module, Adapter):
         raise ValueError(
             f"`model` has an adapter in {name!r}: use `save_adapter` and `load_adapter`, or merge it first"
         )
     if isinstance(module, Pointwise):
-        return {**_describe_layer(module.layer, name, filters), "spatial": module.spatial}
+        return {**describe_layer(module.layer, name, filters), "spatial": module.spatial}
     size = {"in_features": module.in_features, "out_features": module.out_features, "bias": module.bias is not None}
     if type(module) is Stack:
-        factors = [_describe_layer(factor, name, filters) for factor in module.sandwiches()]
+        factors = [describe_layer(factor, name, filters) for factor in module.sandwiches()]
         return {"class": "Stack", **size, "layer": module.layer, "rank": module.rank, "factors": factors}
     if type(module) is Fastfood:
         return {"class": "Fastfood", **size, **_common(module), "adaptive": module.adaptive}
@@ -73,7 +73,7 @@ def _common(layer: SandwichLayer) -> Values:
     return {"dropout": layer.dropout, "seed": layer.seed, "lr_multiplier": layer.lr_multiplier}
 
 
-def _describe_filter(module: Any, starts: list[Any]) -> Values:
+def describe_filter(module: Any, starts: list[Any]) -> Values:
     kind = next((name for name, known in FILTERS.items() if type(module) is known), None)
     if kind is None:
         raise ValueError(f"`model` must have filters of this library, got a {type(module).__name__}")

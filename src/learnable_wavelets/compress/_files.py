@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from .._output import check_regular, write_atomic
+from ._container import read_tensors, write_tensors
 from ._convert import put
 from ._dense import CONVERTED
-from ._describe import Values, describe_model
+from ._describe import describe_model
 from ._fast_path import switch_fast_paths
 from ._fit import check_state, replacements
 from ._hub import check_hub, tell_hub
 from ._plan import check_model
-from ._schema import check_values
 
-_KEY = "learnable_wavelets"
-_VERSION = 1
+KEY = "learnable_wavelets"
 
 
 def save(model: nn.Module, path: str | os.PathLike[str]) -> None:
@@ -49,22 +45,10 @@ def save(model: nn.Module, path: str | os.PathLike[str]) -> None:
         >>> torch.equal(model(x), other(x))
         True
     """
-    safetensors = safetensors_torch()
     check_model(model)
     if isinstance(model, CONVERTED):
         raise ValueError(f"`model` must hold compressed layers, got a {type(model).__name__}: use nn.Sequential(layer)")
-    tensors: dict[str, Tensor] = {}
-    aliases: dict[str, str] = {}
-    first: dict[int, str] = {}
-    for name, value in model.state_dict(keep_vars=True).items():
-        _check_entry(name, value)
-        if id(value) in first:
-            aliases[name] = first[id(value)]
-        else:
-            first[id(value)] = name
-            tensors[name] = value.detach().cpu().clone(memory_format=torch.contiguous_format)
-    values = {"version": _VERSION, **describe_model(model), "aliases": aliases}
-    write_atomic(Path(path), safetensors.save(tensors, {_KEY: json.dumps(values), "format": "pt"}))
+    write_tensors(Path(path), KEY, model.state_dict(keep_vars=True), describe_model(model))
 
 
 def load(model: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
@@ -93,7 +77,7 @@ def load(model: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
     """
     check_model(model)
     check_hub(model)
-    state, values = read_tensors(Path(path))
+    state, values = read_tensors(Path(path), KEY)
     if values is None:
         raise ValueError(f"{path} must be a file of `lw.save`, got one without its configuration")
     new = replacements(model, values)
@@ -128,55 +112,3 @@ def _tie(model: nn.Module, before: dict[str, Any]) -> None:
         if kept != name and isinstance(value, nn.Parameter):
             parent, _, own = name.rpartition(".")
             model.get_submodule(parent)._parameters[own] = model.get_parameter(kept)
-
-
-def safetensors_torch() -> Any:
-    try:
-        import safetensors.torch
-    except ImportError as error:
-        hint = "pip install 'learnable-wavelets[safetensors]'"
-        raise ImportError(f"`save` and `load` need safetensors: {hint}") from error
-    return safetensors.torch
-
-
-def _check_entry(name: str, value: Any) -> None:
-    if not isinstance(value, Tensor):
-        raise ValueError(f"`model` must have tensors alone in its state, got {name!r}, a {type(value).__name__}")
-    if hasattr(value, "device_mesh") or value.layout != torch.strided:
-        raise ValueError(f"`model` must have dense tensors in its state, got {name!r}: gather it first")
-    if value.is_meta:
-        raise ValueError(f"`model` must have values, got {name!r} on the meta device")
-
-
-def _parse(path: Path, text: str, names: set[str]) -> Values:
-    try:
-        values: Any = json.loads(text)
-        version = values.get("version") if isinstance(values, dict) else None
-        if not isinstance(version, int):
-            raise ValueError(f"`version` must be an integer, got {version}")
-        if version > _VERSION:
-            raise ValueError(f"made by a newer version of learnable-wavelets (format {version})")
-        return check_values(values, names)
-    except ValueError as error:
-        raise ValueError(f"{path} cannot be read: {error}") from None
-
-
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], Values | None]:
-    """Return the tensors of a file, those that are written once in all their places, and what `save` put beside them.
-
-    Raises:
-        ValueError: no safetensors file, or one whose configuration is damaged or of a newer version.
-    """
-    safetensors_torch()
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(check_regular(path), "pt") as file:
-            text = (file.metadata() or {}).get(_KEY)
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(f"{path} must be a safetensors file: {error}") from None
-    if text is None:
-        return state, None
-    values = _parse(path, text, set(state))
-    return {**state, **{name: state[kept] for name, kept in values["aliases"].items()}}, values

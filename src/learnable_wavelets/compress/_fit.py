@@ -23,7 +23,7 @@ def replacements(model: nn.Module, values: Values) -> list[tuple[Dense, nn.Modul
             raise ValueError(f"`model` must have a dense layer {name!r} as the file, got a {layer['class']}")
         _check_same(name, _full(there, name), _full(values, name))
     names = [name for name in values["layers"] if name not in there["layers"]]
-    found = [_check_dense(name, dense.get(name), values["layers"][name]) for name in names]
+    found = [check_dense(name, dense.get(name), values["layers"][name]) for name in names]
     kept = _kept_filters(model, values)
     flags = {p: p.requires_grad for filter in kept.values() for p in filter.parameters()}
     filters = make_filters(values, _options(found[0].module)) if found else []
@@ -64,7 +64,7 @@ def _pairs(layer: Any, described: Values) -> list[tuple[int, WaveletFilter]]:
     return [(described["filter"], layer.filter)] if "filter" in described else []
 
 
-def _check_dense(name: str, found: Dense | None, wanted: Values) -> Dense:
+def check_dense(name: str, found: Dense | None, wanted: Values) -> Dense:
     """Return the dense layer if that of the file can take its place."""
     expected = (wanted["in_features"], wanted["out_features"], wanted.get("spatial", 0))
     bias = "with" if wanted["bias"] else "without"

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from .._checks import REAL_DTYPES
 from .._output import write_atomic
 from ..compress import Report, compress_, load, merge_, plan, save
-from ..compress._files import read_tensors, safetensors_torch
+from ..compress._container import read_tensors, safetensors_torch
+from ..compress._files import KEY
 
 if TYPE_CHECKING:
     from ._command import Job
@@ -31,7 +32,7 @@ class Conv1D(nn.Module):
 
 def convert(source: Path, out: Path | None, job: Job) -> Report | tuple[str, ...]:
     """Return the report, or the names of the layers that were merged; write a file, if one is given."""
-    state, values = read_tensors(source)
+    state, values = read_tensors(source, KEY)
     if job.merge:
         return _merge(source, out, state, values, job)
     if values is not None and values["layers"]:
