@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from difflib import get_close_matches
 from operator import index
 from typing import Any
 
@@ -152,3 +154,9 @@ def shown(value: Any) -> str:
     """Return `value` as one short line for an error message."""
     text = " ".join(repr(value).split())
     return text if len(text) <= 80 else f"{type(value).__name__} {text[:60]}..."
+
+
+def nearest_names(name: str, known: Iterable[str]) -> str:
+    """Return the end of an error about an unknown name: a few that look like it, or nothing."""
+    nearest = get_close_matches(name.lower(), known, cutoff=0.5)
+    return f"; the nearest names are {', '.join(nearest)}" if nearest else ""

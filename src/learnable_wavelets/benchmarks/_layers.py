@@ -1,7 +1,6 @@
 """The layers against `nn.Linear` and `x.clone()`: the calls that are timed, and the grid of sizes."""
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from functools import partial
 from math import log2
 from statistics import median
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 
 import learnable_wavelets as lw
 
+from .._checks import nearest_names
 from ._device import PRECISIONS, matmul_precision
 from ._measure import Call, Clock, Times, measure
 from ._statistics import ratio, spread
@@ -38,8 +38,7 @@ def check_layer(name: str) -> str:
     """Return `name` if there is such a layer."""
     known = ("fastfood", *pywt.wavelist(kind="discrete"))
     if name not in known:
-        nearest = get_close_matches(name.lower(), known, cutoff=0.5)
-        hint = f"; the nearest names are {', '.join(nearest)}" if nearest else ""
+        hint = nearest_names(name, known)
         raise ValueError(f"`layers` must be fastfood or names of discrete pywt wavelets, got {name!r}{hint}")
     return name
 

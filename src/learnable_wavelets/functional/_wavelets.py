@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Any, TypeAlias
 
 import pywt
 import torch
 from torch import Tensor
 
-from .._checks import shown
+from .._checks import nearest_names, shown
 
 _Filter: TypeAlias = tuple[float, ...]
 Table: TypeAlias = tuple[_Filter, _Filter, _Filter, _Filter]
@@ -31,8 +30,7 @@ named_filters._dynamo_marked_constant = True  # type: ignore[attr-defined]
 def _unknown(name: str) -> str:
     if name.lower().startswith(tuple(pywt.wavelist(kind="continuous"))):  # cmor1.5-1.0: a family with its parameters
         return f"`wavelet` must be a discrete wavelet, got the continuous {shown(name)}"
-    nearest = get_close_matches(name.lower(), pywt.wavelist(kind="discrete"), cutoff=0.5)
-    hint = f"; the nearest names are {', '.join(nearest)}" if nearest else ""
+    hint = nearest_names(name, pywt.wavelist(kind="discrete"))
     return f'`wavelet` must be in `pywt.wavelist(kind="discrete")`, got {shown(name)}{hint}'
 
 

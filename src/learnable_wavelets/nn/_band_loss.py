@@ -16,7 +16,8 @@ from ..functional._separable import decompose_levels, widen
 from ..functional._swtn import decompose_undecimated, pad_to
 from ..functional._undecimated import MODE
 from ..kernels import _dispatch_planes as kernels
-from ..kernels._autograd import is_plain_eager
+from ..kernels._autograd import is_batched, is_plain_eager
+from ..kernels.reference import gradients
 
 _CHARBONNIER = 1e-3
 _PIECES, _LEAST = 32, 2**15  # of a batch, at most; samples of a piece, at least
@@ -83,11 +84,7 @@ class BandLoss(NamedTuple):
         """Return the gradients of `grad * value` for the three tensors; empty ones where none is needed."""
         if self.transform == "swt":
             return undecimated_gradients(self, x, lo, hi, grad, needs, inside)
-        leaves = [t.detach().requires_grad_(needed) for t, needed in zip((x, lo, hi), needs, strict=True)]
-        wanted = [t for t in leaves if t.requires_grad]
-        with torch.enable_grad():
-            found = iter(torch.autograd.grad(self.value(*leaves), wanted, grad, materialize_grads=True))
-        return [next(found) if t.requires_grad else t.new_empty(0) for t in leaves]
+        return [*gradients(self.value, (x, lo, hi), grad, needs)]
 
     def value_inside(self, x: Tensor, lo: Tensor, hi: Tensor, inside: slice = _ALL) -> Tensor:
         """Return the value of a piece, without a graph; of `swt`, counting the coefficients `inside` alone."""
@@ -211,8 +208,9 @@ class InPieces(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
         loss, tensors, needs = ctx.loss, ctx.saved_tensors, ctx.needs_input_grad[1:]
-        if torch.is_grad_enabled() or not is_plain_eager((grad,)) or torch._C._functorch.is_legacy_batchedtensor(grad):
-            return None, *_whole_gradients(loss, tensors, needs, grad)
+        if torch.is_grad_enabled() or not is_plain_eager((grad,)) or is_batched(grad):
+            found = gradients(lambda x, y, lo, hi: loss.value(x - y, lo, hi), tensors, grad, needs)
+            return None, *[t if needed else None for t, needed in zip(found, needs, strict=True)]
         input, target, lo, hi = tensors
         x, y = (t.reshape(-1, *t.shape[-loss.dims :]) for t in (input, target))
         result, of_x = torch.zeros_like(x) if needs[0] or needs[1] else None, needs[0] or needs[1]
@@ -256,16 +254,3 @@ def _pieces(loss: BandLoss, planes: Tensor, taps: int) -> list[Piece]:
 def _runs(count: int, size: int) -> list[Piece]:
     stops = [(start, min(start + size, count)) for start in range(0, count, size)]
     return [Piece(slice(start, stop), (stop - start) / count) for start, stop in stops]
-
-
-def _whole_gradients(
-    loss: BandLoss, tensors: Sequence[Tensor], needs: Sequence[bool], grad: Tensor
-) -> Sequence[Tensor | None]:
-    """Differentiate the definition: once more by its caller, or for a batch of gradients."""
-    twice = torch.is_grad_enabled()
-    with torch.enable_grad():
-        leaves = [t if twice else t.detach().requires_grad_(needed) for t, needed in zip(tensors, needs, strict=True)]
-        wanted = [t for t, needed in zip(leaves, needs, strict=True) if needed]
-        value = loss.value(leaves[0] - leaves[1], *leaves[2:])
-        found = iter(torch.autograd.grad(value, wanted, grad, create_graph=twice, materialize_grads=True))
-    return [next(found) if needed else None for needed in needs]

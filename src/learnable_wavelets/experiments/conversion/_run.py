@@ -1,7 +1,6 @@
 """One conversion: a teacher, the small network, its error before and after an epoch of training."""
 
 # ruff: noqa: RUF009  (`option` declares a field)
-import copy
 import io
 import json
 from dataclasses import dataclass
@@ -13,8 +12,7 @@ from torch import nn
 
 import learnable_wavelets as lw
 
-from ..._checks import check_choice
-from ..._command_line import at_least, flag, option, parse_counts, parse_names, parse_seeds
+from ..._command_line import at_least, flag, one_of, option, parse_counts, parse_names, parse_seeds
 from ..._output import check_regular, write_atomic
 from ..engine import Record, Trainer, count, evaluate
 from ..models import Perceptron
@@ -47,14 +45,13 @@ class Settings:
         (200, 100, 45, 24, 12, 8), "Weights of a layer before over after, with commas.", parse=_ratios
     )
     seeds: tuple[int, ...] = option((0,), "A count (3) or a list (0,1,2; `7,` for one).", parse=parse_seeds)
-    preset: str = option("quick", f"quick: epochs of {QUICK_INTERVAL} steps; paper: whole epochs.")
+    preset: str = option(
+        "quick", f"quick: epochs of {QUICK_INTERVAL} steps; paper: whole epochs.", parse=one_of("quick", "paper")
+    )
     data: str = option("auto", "full; sample; auto: full from $LEARNABLE_WAVELETS_DATA or the cache, else sample.")
     out: Path = option(OUT, "Folder for results; commands may share it.", type=Path)
     overwrite: bool = flag("Run again where --out has a finished run.")
     threads: int | None = option(None, "CPU threads, torch's own number if not given.", type=at_least(int, 1))
-
-    def __post_init__(self) -> None:
-        check_choice("preset", self.preset, ("quick", "paper"))
 
 
 def interval(task: Images, settings: Settings) -> int:
@@ -114,6 +111,6 @@ def teacher(task: Images, settings: Settings, seed: int) -> Any:
     recipe = Recipe(TEACHER_EPOCHS, interval(task, settings), BATCH, "adamw", RATE, "one-cycle", weight_decay=0.01)
     train(network, task, recipe, seed)
     content = io.BytesIO()
-    torch.save(copy.deepcopy(network).state_dict(), content)
+    torch.save(network.state_dict(), content)
     write_atomic(path, content.getvalue())
     return network

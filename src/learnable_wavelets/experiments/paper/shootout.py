@@ -4,14 +4,13 @@ import torch
 from torch import nn
 
 from ..models import LAYERS, Perceptron, describe, make_layer
-from ..spec import Experiment, Options, PaperWavelet, Recipe, Task, length
+from ..spec import Experiment, Options, PaperWavelet, Task
 from ..tasks import Images, as_vectors, load_mnist
+from ._equal import QUICK_STEPS, equal_recipe
 
 WIDTH, BATCH = 1024, 128
 EPOCHS = 20
-QUICK_STEPS = 300
 HELD_OUT = 12
-RATES = dict.fromkeys(LAYERS, 3e-3) | {"dense": 1e-3, "low-rank": 1e-3, "monarch": 1e-3, "btt": 1e-3}
 
 
 def load(options: Options, device: torch.device) -> Task:
@@ -27,12 +26,6 @@ def build(layer: str, options: Options, task: Task) -> nn.Module:
     return Perceptron([make_layer(layer, WIDTH, WIDTH, True, options) for _ in range(depth)], WIDTH, 10)
 
 
-def recipe(layer: str, options: Options, task: Task) -> Recipe:
-    """Choose the recipe: the same for all layers but the learning rate, which `--tune` chooses for each."""
-    epochs, interval = length(options, task, EPOCHS, QUICK_STEPS, 1)
-    return Recipe(epochs, interval, BATCH, "adamw", RATES[layer], "one-cycle", weight_decay=0.01)
-
-
 def settings(layer: str, options: Options) -> tuple[str, ...]:
     """Describe the layer and the depth."""
     return (*describe(layer, WIDTH, options), f"{options.depth[0]} hidden")
@@ -44,7 +37,7 @@ EXPERIMENT = Experiment(
     layers=tuple(LAYERS),
     load=load,
     build=build,
-    recipe=recipe,
+    recipe=equal_recipe(BATCH, EPOCHS),
     settings=settings,
     paper=PaperWavelet("haar", 6, 6),
     default_layers=("dense", "fastfood", "wavelet", "low-rank", "circulant", "diagonal", "removed"),

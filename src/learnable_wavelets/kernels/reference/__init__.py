@@ -2,6 +2,7 @@
 
 from ..._checks import MODES, REAL_DTYPES
 from .._supports import Supports
+from ._backward import gradients as gradients
 from ._backward import sandwich_backward as sandwich_backward
 from ._backward import wavedec_backward as wavedec_backward
 from ._backward import waverec_backward as waverec_backward
