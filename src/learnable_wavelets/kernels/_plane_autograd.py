@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from . import _planes
-from ._autograd import is_plain_eager
+from ._autograd import is_batched, is_plain_eager
 from ._library import OPERATORS
 
 
@@ -31,8 +31,7 @@ class Dwt2(torch.autograd.Function):
         if given is None:
             return (None,) * 7
         full = [torch.zeros_like(given) if g is None else g for g in grads]
-        batched = any(map(torch._C._functorch.is_legacy_batchedtensor, full))
-        if torch.is_grad_enabled() or batched:  # to be differentiated once more
+        if torch.is_grad_enabled() or any(map(is_batched, full)):  # to be differentiated once more
             found = _planes.reference_dwt2_backward(torch.stack(full), *rest)
         elif is_plain_eager(full):
             found = _planes.dwt2_pullback(ctx.backend, full, *rest)

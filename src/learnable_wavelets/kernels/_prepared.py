@@ -94,7 +94,7 @@ def _long_backward(
     grad: Tensor, tensors: list[Tensor | None], record: Any, needs: tuple[bool, ...]
 ) -> list[Tensor | None]:
     """Return the gradients where a compiler, a mode or a second derivative looks on."""
-    if len(tensors) % 4 == 0:
+    if len(tensors) % 4 == 0:  # x, three diagonals and perhaps four filters, without a bias
         tensors.insert(_BIAS, None)
     tensors += [None] * (len(needs) - len(tensors))
     index, constants = record
