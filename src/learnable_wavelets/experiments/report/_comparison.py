@@ -13,7 +13,8 @@ from ._folder import filter_banks
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_STYLES = {"dense": ("C0", "s"), "wavelet": ("C1", "o"), "removed": ("0.4", "X")}
+# colour, marker, and height of the label in points: below its marker where the next would be in the way
+_STYLES = {"dense": ("C0", "s", 8), "wavelet": ("C1", "o", -34), "removed": ("0.4", "X", 8)}
 
 
 def draw_comparison(path: Path, rows: Sequence[Record], titles: Mapping[str, str], filters: Record) -> None:
@@ -32,11 +33,12 @@ def draw_comparison(path: Path, rows: Sequence[Record], titles: Mapping[str, str
 def _draw_errors(ax: "Axes", rows: Sequence[Record], titles: Mapping[str, str]) -> None:
     finite = [row for row in rows if row["last"]["error"]["mean"] is not None]
     for row in finite:
-        color, marker = _STYLES[row["layer"]]
+        color, marker, height = _STYLES[row["layer"]]
         x, error = row["parameters"], row["last"]["error"]
         ax.errorbar(x, error["mean"], error["std"] or None, color=color, marker=marker, markersize=9, capsize=4)
         text = f"{titles[row['layer']]}\n{x:,} parameters, {error['mean']:.2f} %"
-        ax.annotate(text, (x, error["mean"]), xytext=(10, 8), textcoords="offset points", color=color, fontsize="small")
+        point = (x, error["mean"])
+        ax.annotate(text, point, (10, height), textcoords="offset points", color=color, fontsize="small")
     ax.set(xscale="log", xlabel="parameters of the network", ylabel="test error, %", xlim=(5e3, 1e8))
     ax.set_ylim(0, 1.25 * max((row["last"]["error"]["mean"] for row in finite), default=1))
     ax.set_title("test error over parameters", fontsize="medium")
