@@ -10,7 +10,12 @@ from learnable_wavelets.functional import (
     dwtn,
     inverse_wavelet_packet,
     inverse_wavelet_packet2,
+    iswt,
+    iswt2,
+    iswtn,
     swt,
+    swt2,
+    swtn,
     wavedec,
     wavedec2,
     wavedecn,
@@ -133,6 +138,40 @@ def test_modules_with_filters_of_others():
     assert "haar" in repr(nn.DWT(["db2", "haar"], learnable=False))
 
 
+@pytest.mark.parametrize("trim", [False, True])
+@pytest.mark.parametrize("norm", [False, True])
+def test_undecimated(norm, trim):
+    """Level j is the single level that starts at j."""
+    x, wavelets = signal(2, 21), PerLevel([random_bank(4), "db2"])
+    padded = torch.cat([x, *[x[:, -1:]] * 3], dim=-1)
+    ((first, fine),) = swt(padded, wavelets.wavelets[0], 1, norm=norm)
+    ((second, coarse),) = swt(first, "db2", 1, 1, norm=norm)
+    found = swt(x, wavelets, trim_approx=trim, norm=norm)
+    expected = [second, coarse, fine] if trim else [second, coarse, first, fine]
+    for band, other in zip(found if trim else [band for pair in found for band in pair], expected, strict=True):
+        assert_same(band, other)
+    exact = PerLevel(["haar", "db2"])
+    assert_same(iswt(swt(x, exact, trim_approx=trim, norm=norm), exact, norm, n=21), x)
+
+
+def test_undecimated_in_several_axes():
+    x, wavelets = signal(6, 3, 9), PerLevel([("haar", "db2"), "sym4"])
+    coeffs = swtn(x, wavelets, axes=(0, 2), trim_approx=True)
+    assert coeffs[0].shape == (8, 3, 12)
+    assert_same(iswtn(coeffs, wavelets, (0, 2), shape=(6, 9)), x)
+    assert_same(iswt2(swt2(x, wavelets, axes=(0, 2)), wavelets, axes=(0, 2), shape=(6, 9)), x)
+
+
+def test_undecimated_modules_share_a_wavelet_for_each_level():
+    x, forward = signal(5, 39), nn.SWT(["bior2.2", "haar"], dtype=torch.float64)
+    back = nn.ISWT(forward.filter)
+    assert forward.level == 2
+    assert_same(back(forward(x)), x)
+    forward(x).coeffs[-1].square().sum().backward()  # the finest detail: the first wavelet alone
+    assert forward.filter[0].dec_hi.grad.abs().sum() > 0
+    assert forward.filter[1].dec_hi.grad is None
+
+
 x = torch.ones(4, 6)
 
 
@@ -147,11 +186,11 @@ x = torch.ones(4, 6)
         (lambda: waverec([x, x], PerLevel(["haar"]), n=9), ValueError, r"`n` must be lengths .* \(9,\) with \(5,\)"),
         (lambda: inverse_wavelet_packet({"a": x}, THREE), ValueError, "`coeffs` must have 3 levels"),
         (lambda: dwt(x, THREE), TypeError, "`wavelet` must be a pywt name, .* got PerLevel"),
-        (lambda: swt(x, THREE), TypeError, "`wavelet` must be a pywt name, .* got PerLevel"),
+        (lambda: swt(x, THREE, 2), ValueError, "`level` must be 3, the number of wavelets, or None, got 2"),
+        (lambda: iswt([x, x], THREE), ValueError, "`coeffs` must have 3 levels, one for each wavelet, got 1"),
         (lambda: nn.DWT(["haar", "db2"], level=3), ValueError, "`level` must be 2, the number of wavelets, or None"),
         (lambda: nn.DWT([]), ValueError, "`wavelet` must have a wavelet for each level, got none"),
-        (lambda: nn.SWT(["haar"]), ValueError, "`wavelet` must be one for all levels of SWT, got a list"),
-        (lambda: nn.ISWT(["haar"]), ValueError, "`wavelet` must be one for all levels of ISWT, got a list"),
+        (lambda: nn.SWT(["haar", "db2"], level=1), ValueError, "`level` must be 2, the number of wavelets, or None"),
     ],
 )  # fmt: skip
 def test_errors(call, error, message):

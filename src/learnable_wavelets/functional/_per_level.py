@@ -13,7 +13,7 @@ from ._levels import read_level
 
 
 class PerLevel(NamedTuple):
-    """Wavelets for the levels of `wavedec`, `wavedec2`, `wavedecn`, packets and their inverses: pass it as `wavelet`.
+    """Wavelets for the levels of `wavedec`, `swt`, their 2-D and n-D forms, packets and inverses: pass it as `wavelet`.
 
     Attributes:
         wavelets: a list: the one for level 1, which transforms the data, then those for levels 2, 3, ... Each may be
@@ -39,10 +39,9 @@ def analysis_plans(
     *, count: int | None = None,
 ) -> list[Plan]:  # fmt: skip
     """Return a plan for each level, fine to coarse."""
-    plans = _read(data, wavelet, mode, axes, "data", count)
+    plans = read_plans(data, wavelet, mode, axes, "data", count)
     if isinstance(wavelet, PerLevel):
-        if level is not None and check_int("level", level) != len(plans):
-            raise ValueError(f"`level` must be {len(plans)}, the number of wavelets, or None, got {level}")
+        check_depth(level, len(plans))
         return plans
     taps = [step.bank.taps for step in plans[0]]
     return plans * read_level(level, [*zip(sizes_along(data, plans[0]), taps, strict=True)], stacklevel=4)
@@ -53,7 +52,7 @@ def synthesis_plans(
     *, count: int | None = None,
 ) -> list[Plan]:  # fmt: skip
     """Return a plan for each level, fine to coarse; one where there is no level."""
-    plans = _read(like, wavelet, mode, axes, "coeffs", count)
+    plans = read_plans(like, wavelet, mode, axes, "coeffs", count)
     if not isinstance(wavelet, PerLevel):
         return plans * max(1, level)
     if len(plans) != level:
@@ -61,9 +60,17 @@ def synthesis_plans(
     return plans
 
 
-def _read(
+def check_depth(level: int | None, wavelets: int) -> int:
+    """Return the number of levels of `PerLevel`; `level` may be given, but not otherwise."""
+    if level is not None and check_int("level", level) != wavelets:
+        raise ValueError(f"`level` must be {wavelets}, the number of wavelets, or None, got {level}")
+    return wavelets
+
+
+def read_plans(
     data: Tensor, wavelet: WaveletsLike | PerLevel, mode: ModesLike, axes: Axes, name: str, count: int | None
 ) -> list[Plan]:
+    """Return a plan for each wavelet of `PerLevel`, else a single one."""
     if not isinstance(wavelet, PerLevel):
         return [read_plan(data, wavelet, mode, axes, name, count=count)]
     if not isinstance(wavelet.wavelets, (list, tuple)) or not wavelet.wavelets:

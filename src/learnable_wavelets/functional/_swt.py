@@ -7,17 +7,18 @@ from typing import Any
 
 from torch import Tensor
 
-from .._checks import check_signal, check_size
-from ._axes import WaveletsLike, read_plan
+from .._checks import check_size
+from ._axes import WaveletsLike
 from ._bank import WaveletLike
 from ._dwt2 import DETAILS, as_dict
+from ._per_level import PerLevel, synthesis_plans
 from ._separable import check_bands
-from ._swtn import decompose_undecimated, iswtn, reconstruct_undecimated, warn_of_energy
+from ._swtn import decompose_undecimated, iswtn, reconstruct_undecimated, undecimated_plans, warn_of_energy
 from ._undecimated import MODE
 
 
 def swt(
-    data: Tensor, wavelet: WaveletLike, level: int | None = None, start_level: int = 0, axis: int = -1,
+    data: Tensor, wavelet: WaveletLike | PerLevel, level: int | None = None, start_level: int = 0, axis: int = -1,
     trim_approx: bool = False, norm: bool = False,
 ) -> list[Any]:  # fmt: skip
     r"""Compute the stationary wavelet transform: undecimated, so that it commutes with shifts.
@@ -27,8 +28,8 @@ def swt(
 
     Args:
         data: real signal of any shape; float16 and bfloat16 are computed in float32 and rounded once.
-        wavelet: a PyWavelets name, a `pywt.Wavelet`, a `FilterBank` or a `WaveletFilter`.
-        level: number of levels; default: as often as 2 divides the length.
+        wavelet: a PyWavelets name, a `pywt.Wavelet`, a `FilterBank` or a `WaveletFilter`; or `PerLevel` of those.
+        level: number of levels; default: that of `PerLevel`, or as often as 2 divides the length.
         start_level: the level to begin with; the filters are first spread out by `2**start_level`.
         axis: the axis to transform.
         trim_approx: return the last approximation only.
@@ -59,16 +60,16 @@ def swt(
         PyWavelets, `pywt.swt`. Nason and Silverman, *The stationary wavelet transform and some statistical
         applications*, 1995.
     """
-    plan = read_plan(check_signal(data), wavelet, MODE, axis)
+    plans, level = undecimated_plans(data, wavelet, level, axis)
     warn_of_energy(wavelet, norm)
-    levels = decompose_undecimated(data, plan, level, start_level, trim_approx, norm)
+    levels = decompose_undecimated(data, plans, level, start_level, trim_approx, norm)
     if trim_approx:
         return [levels[0], *[bands["d"] for bands in levels[1:]]]
     return [(bands["a"], bands["d"]) for bands in levels]
 
 
 def iswt(
-    coeffs: Sequence[Any], wavelet: WaveletLike, norm: bool = False, axis: int = -1, *, n: int | None = None
+    coeffs: Sequence[Any], wavelet: WaveletLike | PerLevel, norm: bool = False, axis: int = -1, *, n: int | None = None
 ) -> Tensor:
     """Invert `swt`; equals `pywt.iswt`, and is differentiable in coefficients and filters.
 
@@ -104,21 +105,21 @@ def iswt(
     else:
         cA, *details = coeffs
     like = check_bands([("coeffs[0]", cA), *[(f"coeffs[{i}]", d) for i, d in enumerate(details, start=1)]])
-    plan = read_plan(like, wavelet, MODE, axis, "coeffs")
+    plans = synthesis_plans(like, wavelet, MODE, axis, len(details))
     levels = [{"d": detail} for detail in details]
-    return reconstruct_undecimated(cA, levels, like, plan, norm, n if n is None else (check_size("n", n),), "n")
+    return reconstruct_undecimated(cA, levels, like, plans, norm, n if n is None else (check_size("n", n),), "n")
 
 
 def swt2(
-    data: Tensor, wavelet: WaveletsLike, level: int | None = None, start_level: int = 0,
+    data: Tensor, wavelet: WaveletsLike | PerLevel, level: int | None = None, start_level: int = 0,
     axes: Sequence[int] = (-2, -1), trim_approx: bool = False, norm: bool = False,
 ) -> list[Any]:  # fmt: skip
     """Compute the two-dimensional stationary wavelet transform; equals `pywt.swt2`.
 
     Args:
         data: real tensor of at least two dimensions; float16 and bfloat16 are computed in float32 and rounded once.
-        wavelet: as for `dwt2`.
-        level: number of levels; default: as often as 2 divides both lengths.
+        wavelet: as for `dwt2`, or `PerLevel` of those.
+        level: number of levels; default: that of `PerLevel`, or as often as 2 divides both lengths.
         start_level: the level to begin with.
         axes: the two axes to transform.
         trim_approx: return the last approximation only.
@@ -141,9 +142,9 @@ def swt2(
         >>> cA.shape, cD.shape
         (torch.Size([3, 20, 32]), torch.Size([3, 20, 32]))
     """
-    plan = read_plan(check_signal(data), wavelet, MODE, axes, count=2)
+    plans, level = undecimated_plans(data, wavelet, level, axes, count=2)
     warn_of_energy(wavelet, norm)
-    levels = decompose_undecimated(data, plan, level, start_level, trim_approx, norm, least=0)
+    levels = decompose_undecimated(data, plans, level, start_level, trim_approx, norm, least=0)
     details = [tuple(bands[key] for key in DETAILS) for bands in levels[int(trim_approx) :]]
     if trim_approx:
         return [levels[0], *details]
@@ -151,7 +152,7 @@ def swt2(
 
 
 def iswt2(
-    coeffs: Sequence[Any], wavelet: WaveletsLike, norm: bool = False, axes: Sequence[int] = (-2, -1),
+    coeffs: Sequence[Any], wavelet: WaveletsLike | PerLevel, norm: bool = False, axes: Sequence[int] = (-2, -1),
     *, shape: Sequence[int] | None = None,
 ) -> Tensor:  # fmt: skip
     """Invert `swt2`; equals `pywt.iswt2`, and is differentiable in coefficients and filters.

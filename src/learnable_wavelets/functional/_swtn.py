@@ -12,14 +12,15 @@ import torch
 from torch import Tensor
 
 from .._checks import check_flag, check_int, check_signal, shown
-from ._axes import Axes, Plan, WaveletsLike, read_plan, read_shape, sizes_along
+from ._axes import Axes, Plan, WaveletsLike, read_shape, sizes_along
 from ._bank import FilterBank
+from ._per_level import PerLevel, check_depth, read_plans, synthesis_plans
 from ._separable import check_bands, check_beside, check_keys, check_level_shapes, widen
 from ._undecimated import MODE, iswt_level, swt_level, swt_levels
 
 
 def swtn(
-    data: Tensor, wavelet: WaveletsLike, level: int | None = None, start_level: int = 0, axes: Axes = None,
+    data: Tensor, wavelet: WaveletsLike | PerLevel, level: int | None = None, start_level: int = 0, axes: Axes = None,
     trim_approx: bool = False, norm: bool = False,
 ) -> list[Any]:  # fmt: skip
     r"""Compute the n-dimensional stationary wavelet transform: undecimated, so that it commutes with shifts.
@@ -29,8 +30,8 @@ def swtn(
 
     Args:
         data: real tensor of any shape; float16 and bfloat16 are computed in float32 and rounded once.
-        wavelet: as for `dwtn`.
-        level: number of levels; default: as often as 2 divides the lengths of all axes.
+        wavelet: as for `dwtn`, or `PerLevel` of those.
+        level: number of levels; default: that of `PerLevel`, or as often as 2 divides the lengths of all axes.
         start_level: the level to begin with; the filters are first spread out by `2**start_level`.
         axes: the axes to transform, each once; default: all.
         trim_approx: return the last approximation only.
@@ -62,14 +63,26 @@ def swtn(
         PyWavelets, `pywt.swtn`. Nason and Silverman, *The stationary wavelet transform and some statistical
         applications*, 1995.
     """
-    plan = read_plan(check_signal(data), wavelet, MODE, axes)
+    plans, level = undecimated_plans(data, wavelet, level, axes)
     warn_of_energy(wavelet, norm)
-    return decompose_undecimated(data, plan, level, start_level, trim_approx, norm, least=0)
+    return decompose_undecimated(data, plans, level, start_level, trim_approx, norm, least=0)
+
+
+def undecimated_plans(
+    data: Tensor, wavelet: WaveletsLike | PerLevel, level: int | None, axes: Axes, count: int | None = None
+) -> tuple[list[Plan], int | None]:
+    """Return a plan for each level, or one for all, and the number of levels where it is known."""
+    plans = read_plans(check_signal(data), wavelet, MODE, axes, "data", count)
+    return plans, check_depth(level, len(plans)) if isinstance(wavelet, PerLevel) else level
 
 
 def warn_of_energy(wavelet: Any, norm: bool) -> None:
     """Warn as PyWavelets does if `norm` is asked for with a wavelet that is known not to be orthogonal."""
     if not norm or torch.compiler.is_compiling():
+        return
+    if isinstance(wavelet, PerLevel):
+        for each in wavelet.wavelets:
+            warn_of_energy(each, norm)
         return
     for one in wavelet if isinstance(wavelet, (list, tuple)) else [wavelet]:
         known = pywt.Wavelet(one) if isinstance(one, str) else one
@@ -78,7 +91,7 @@ def warn_of_energy(wavelet: Any, norm: bool) -> None:
 
 
 def iswtn(
-    coeffs: Sequence[Any], wavelet: WaveletsLike, axes: Axes = None, norm: bool = False,
+    coeffs: Sequence[Any], wavelet: WaveletsLike | PerLevel, axes: Axes = None, norm: bool = False,
     *, shape: Sequence[int] | None = None,
 ) -> Tensor:  # fmt: skip
     """Invert `swtn`; equals `pywt.iswtn`, and is differentiable in coefficients and filters.
@@ -114,20 +127,21 @@ def iswtn(
     cA = coeffs[0] if trimmed else coeffs[0].get("a" * letters[0])
     named = [(f"coeffs[{i}][{key!r}]", b) for i, bands in enumerate(levels, int(trimmed)) for key, b in bands.items()]
     like = check_bands([("coeffs[0]", cA), *named])
-    plan = read_plan(like, wavelet, MODE, axes, "coeffs")
+    plans = synthesis_plans(like, wavelet, MODE, axes, len(levels))
     for i, bands in enumerate(levels, start=int(trimmed)):
-        check_keys(bands, f"coeffs[{i}]", len(plan))
-    return reconstruct_undecimated(cA, levels, like, plan, norm, shape)
+        check_keys(bands, f"coeffs[{i}]", len(plans[0]))
+    return reconstruct_undecimated(cA, levels, like, plans, norm, shape)
 
 
 def decompose_undecimated(
-    data: Tensor, plan: Plan, level: int | None, start_level: int, trim_approx: bool, norm: bool,
+    data: Tensor, plans: Sequence[Plan], level: int | None, start_level: int, trim_approx: bool, norm: bool,
     least: int = 1,
 ) -> list[Any]:  # fmt: skip
-    """Return what `swtn` returns, after the checks of the other arguments."""
+    """Return what `swtn` returns, after the checks of the other arguments; `plans` as of `undecimated_plans`."""
     check_flag("trim_approx", trim_approx)
     if check_flag("norm", norm):
-        plan = _scaled(plan, 0.5**0.5)
+        plans = [_scaled(plan, 0.5**0.5) for plan in plans]
+    plan = plans[0]
     first = check_int("start_level", start_level)
     if first < 0:
         raise ValueError(f"`start_level` must be at least 0, got {first}")
@@ -135,13 +149,13 @@ def decompose_undecimated(
     if not least <= depth <= 48 - first:
         raise ValueError(f"`level` must be at least {least} and at most {48 - first}, got {depth}")
     x, levels, deepest = pad_to(widen(data), [step.axis for step in plan], 1 << (first + depth)), [], "a" * len(plan)
-    if len(plan) == 1 and depth and not plan[0].channel:
+    if len(plans) == len(plan) == 1 and depth and not plan[0].channel:
         found = swt_levels(x, plan[0].bank, plan[0].axis, first, depth, trim_approx)
         if found is not None:
             return _paired([band.to(data.dtype) for band in found], trim_approx)
-    for j in range(first, first + depth):
+    for j, steps in enumerate(plans if len(plans) == depth else [plan] * depth, start=first):
         bands = {"": x}
-        for axis, bank, _, channel in plan:
+        for axis, bank, _, channel in steps:
             bands = {
                 key + letter: half
                 for key, band in bands.items()
@@ -179,12 +193,13 @@ def pad_to(x: Tensor, axes: Sequence[int], multiple: int) -> Tensor:
 
 
 def reconstruct_undecimated(
-    cA: Tensor | None, levels: Sequence[Mapping[str, Tensor | None]], like: Tensor, plan: Plan, norm: bool, shape: Any,
-    argument: str = "shape",
+    cA: Tensor | None, levels: Sequence[Mapping[str, Tensor | None]], like: Tensor, plans: Sequence[Plan], norm: bool,
+    shape: Any, argument: str = "shape",
 ) -> Tensor:  # fmt: skip
-    """Invert `decompose_undecimated`; `argument` is the name under which users give the shape."""
+    """Invert `decompose_undecimated`, with a plan for each level; `argument` is the users' name of the shape."""
     if check_flag("norm", norm):
-        plan = _scaled(plan, 2**0.5)
+        plans = [_scaled(plan, 2**0.5) for plan in plans]
+    plan = plans[0]
     deepest, multiple, sizes = "a" * len(plan), 1 << len(levels), read_shape(shape, plan, argument)
     check_beside([cA, *[band for bands in levels for band in bands.values()]], plan)
     for bands in levels:
@@ -197,7 +212,7 @@ def reconstruct_undecimated(
     x = torch.zeros_like(widen(like)) if cA is None else widen(cA)
     for j, bands in zip(reversed(range(len(levels))), levels, strict=True):
         wide = {key: None if band is None else widen(band) for key, band in bands.items()}
-        x = _merge_axes({**wide, deepest: x}, plan, 1 << j)
+        x = _merge_axes({**wide, deepest: x}, plans[j], 1 << j)
     for step, n in zip(plan, sizes or (), strict=False):
         x = x.narrow(step.axis, 0, n)
     return x.to(like.dtype)

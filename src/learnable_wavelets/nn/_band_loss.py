@@ -66,7 +66,7 @@ class BandLoss(NamedTuple):
         """Return `[cA_n, {details_n}, ..., {details_1}]`."""
         bank = FilterBank(lo, hi, lo, hi)
         if self.transform == "swt":
-            return decompose_undecimated(x, read_plan(x, bank, MODE, self.axes), self.level, 0, True, False)
+            return decompose_undecimated(x, [read_plan(x, bank, MODE, self.axes)], self.level, 0, True, False)
         return decompose_levels(x, [read_plan(x, bank, self.mode, self.axes)] * self.level)
 
     def value(self, x: Tensor, lo: Tensor, hi: Tensor) -> Tensor:

@@ -99,10 +99,6 @@ class Transform(nn.Module):
             ]
         return functional.PerLevel(banks) if self._per_level else banks[0]
 
-    def _one_bank(self) -> None:
-        if self._per_level:
-            raise ValueError(f"`wavelet` must be one for all levels of {type(self).__name__}, got a list")
-
     def extra_repr(self) -> str:
         return f"dims={self.dims}" if self._fixed is None else f"{self._label}, dims={self.dims}, learnable=False"
 

@@ -10,8 +10,7 @@ from torch import Tensor
 
 from .. import functional
 from .._checks import check_flag, check_size
-from ..functional._bank import WaveletLike
-from ._dwt import Coefficients, Transform, first_tensor, read_coefficients
+from ._dwt import Coefficients, Transform, WaveletsLike, first_tensor, read_coefficients
 
 
 class SWT(Transform):
@@ -19,8 +18,9 @@ class SWT(Transform):
 
     Args:
         wavelet: a PyWavelets name, a `pywt.Wavelet` or a `FilterBank`, from which the module makes its own
-            `LearnableWaveletFilter`; or a `WaveletFilter` module, used as it is, so that modules can share one.
-        level: number of levels.
+            `LearnableWaveletFilter`; or a `WaveletFilter` module, used as it is, so that modules can share one. Or a
+            list of these, one for each level from fine to coarse.
+        level: number of levels; default: that of the wavelets, or 1.
         dims: 1, 2 or 3.
         norm: divide the filters by the root of 2, so that an orthogonal bank keeps the energy.
         learnable: `False` for fixed filters, which are neither parameters nor buffers.
@@ -32,7 +32,7 @@ class SWT(Transform):
         or `swtn` with `trim_approx=True`: bands of the lengths of the input, rounded up to a multiple of `2**level`.
 
     Attributes:
-        filter: the `WaveletFilter`, `None` if it is fixed. `wavelet_regularizer` finds it.
+        filter: as for `DWT`.
 
     Raises:
         ValueError: unknown wavelet, `level` below 1, `dims` other than 1, 2 or 3, `learnable=False` for a
@@ -51,12 +51,15 @@ class SWT(Transform):
     """
 
     def __init__(
-        self, wavelet: WaveletLike = "db2", level: int = 1, dims: int = 1, *, norm: bool = False,
+        self, wavelet: WaveletsLike = "db2", level: int | None = None, dims: int = 1, *, norm: bool = False,
         learnable: bool = True, device: torch.device | str | None = None, dtype: torch.dtype | None = None,
     ) -> None:  # fmt: skip
         super().__init__(wavelet, dims, learnable, device, dtype)
-        self._one_bank()
-        self.level, self.norm = check_size("level", level), check_flag("norm", norm)
+        wavelets = len(self._own_filters)
+        self.level = check_size("level", (wavelets if self._per_level else 1) if level is None else level)
+        if self._per_level and self.level != wavelets:
+            raise ValueError(f"`level` must be {wavelets}, the number of wavelets, or None, got {level}")
+        self.norm = check_flag("norm", norm)
 
     def forward(self, input: Tensor) -> Coefficients:
         """Return the coefficients, with the lengths that they come from."""
@@ -86,7 +89,7 @@ class ISWT(Transform):
         `Coefficients` to the shape of the input of `SWT`; a list without a `shape` to the lengths of its bands.
 
     Attributes:
-        filter: the `WaveletFilter`, `None` if it is fixed.
+        filter: as for `DWT`.
 
     Raises:
         ValueError: as for `SWT`.
@@ -101,11 +104,10 @@ class ISWT(Transform):
     """
 
     def __init__(
-        self, wavelet: WaveletLike = "db2", dims: int = 1, *, norm: bool = False, learnable: bool = True,
+        self, wavelet: WaveletsLike = "db2", dims: int = 1, *, norm: bool = False, learnable: bool = True,
         device: torch.device | str | None = None, dtype: torch.dtype | None = None,
     ) -> None:  # fmt: skip
         super().__init__(wavelet, dims, learnable, device, dtype)
-        self._one_bank()
         self.norm = check_flag("norm", norm)
 
     def forward(self, coeffs: Coefficients | Sequence[Any], shape: Sequence[int] | None = None) -> Tensor:
