@@ -134,6 +134,7 @@ def pages() -> dict[str, str]:
     return {
         "experiments.md": "".join(first),
         **{f"experiments/{name}.md": page(name, family, rows) for name, family in families.items()},
+        "results/beside.md": results_commands.beside(runs),
         "results/mnist.md": mnist_table(),
         "speed-record.md": results_speed.page(RESULTS),
     }

@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from results_tables import matches
+from results_tables import marks_of, matches
 
 from learnable_wavelets import _output
 from learnable_wavelets.experiments.engine import GROUP, Record
@@ -18,6 +18,27 @@ from learnable_wavelets.experiments.report import METRICS, show, summarise
 
 Runs = Callable[[str], list[Record]]  # the committed runs of an experiment, by its name
 FIGURES = {"wavelet": ["wavelet"], "dense": ["dense"], "no layer": ["removed"]}
+BESIDE = {
+    "`WaveletLinear`, 256 taps, 1 level": ["wavelet", "haar in 256 taps"],
+    "`WaveletLinear`, db2": ["wavelet", "db2"],
+    "`Fastfood`": ["fastfood"],
+    "circulant": ["circulant"],
+    "Monarch": ["monarch"],
+    "butterfly (BPBP)": ["butterfly"],
+    "Toeplitz-like": ["toeplitz-like"],
+    "block tensor train": ["btt"],
+    "low rank": ["low-rank"],
+    "diagonal": ["diagonal"],
+    "no layer": ["removed"],
+    "`nn.Linear`": ["dense"],
+}
+SHL = {"epochs": 20, "with": ["dropout 0.3"]}
+TASKS = {  # by the title of the column of errors
+    "pixels": ("shootout", {"with": ["1 hidden"]}),
+    "noise": ("shl", {"data": "full-noise", **SHL}),
+    "bg-rot": ("shl", {"data": "full-bg-rot", **SHL}),
+}
+SEVERAL = ("product of", "sum of", "orthogonal")  # beginnings of marks of rows that are no single plain layer
 GRIDS = {experiment.name: len(experiment.grid) for experiment in EXPERIMENTS}
 
 
@@ -101,3 +122,30 @@ def commands(rows: list[Record], families: Mapping[str, Record], runs: Runs) -> 
         for row in rows
     ]  # fmt: skip
     return _output.markdown(_output.Table(["`learnable-wavelets ...`", "expected", "hours"], lines, left=1))
+
+
+def beside(runs: Runs) -> str:
+    """Make the table of single layers beside each other: parameters of the network and test error by task."""
+    plain = {
+        name: [run for run in runs(name) if not any(mark.startswith(SEVERAL) for mark in marks_of(run))]
+        for name, _ in TASKS.values()
+    }
+    lines = []
+    for title, which in BESIDE.items():
+        cells: dict[str, str] = {}
+        for task, (name, wanted) in TASKS.items():
+            group = chosen([run for run in plain[name] if matches(run, wanted)], *which)
+            if group:
+                row = summarise(group)[0]
+                cells[name], cells[task] = f"{row['parameters']:,}", show(row["last"]["error"], ".2f")
+        if cells:
+            lines.append([title, *(cells.get(key, "") for key in ("shootout", "pixels", "shl", "noise", "bg-rot"))])
+    header = [
+        "in place of the matrix",
+        "parameters",
+        "pixels, error %",
+        "parameters",
+        "noise, error %",
+        "bg-rot, error %",
+    ]
+    return _output.markdown(_output.Table(header, lines))

@@ -84,9 +84,14 @@ def comparison(group: list[Record], named: dict[str, list[Record]], metric: str)
     return [minus, f"{100 * over_none['mean'] / gain['mean']:.0f}"]
 
 
+def marks_of(run: Record) -> set[str]:
+    """Return the settings of a run, one by one."""
+    return set(run["settings"].split(", "))
+
+
 def matches(run: Record, wanted: Mapping[str, Any]) -> bool:
     """Return True for a run with these values, with the marks `with` among its settings and none of `without`."""
-    marks = set(run["settings"].split(", "))
+    marks = marks_of(run)
     same = all(run[key] == wanted[key] for key in ("layer", "protocol", "data", "epochs") if key in wanted)
     return same and marks.issuperset(wanted.get("with", ())) and marks.isdisjoint(wanted.get("without", ()))
 
