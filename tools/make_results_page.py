@@ -63,8 +63,8 @@ READING = """
 
 *Published*: as above, with the [published slicing](differences.md#the-wavelet-layer), which drops coefficients. *The
 published recipe* is run here with corrected slicing, *another recipe* (`--protocol ours`) has the same number of
-parameters. Figures are those of the test set after the last epoch; where a validation split chose an epoch, the first
-figure of that epoch stands beside it.
+parameters. Figures are those of the test set after the last epoch; where a validation split chose another epoch, the
+first figure at that epoch stands beside it, if it differs.
 
 *Minus dense* is the mean of the differences between runs of the same seed, ± their sample standard deviation; one seed
 has none. *Kept* is the share of the gain of dense over no layer. Bold: the best of the rows with three seeds, where it

@@ -69,7 +69,7 @@ def expected(row: Record, family: Record, runs: Runs, sizes: bool = False) -> st
             lines.append(f"{name} {show(summary['last'][metric], METRICS[metric].format)}{size}")
     published = [line for line in family.get("rows", []) if line["model"] == row.get("published")]
     lines += [f"published {line[metric]:{METRICS[metric].format}}" for line in published]
-    return "<br>".join(lines) or "not measured"
+    return "<br>".join(line.replace(" ", "\N{NO-BREAK SPACE}") for line in lines) or "not measured"
 
 
 def seeds_of(options: str) -> int:

@@ -30,6 +30,7 @@ def measured_row(row: Record, metrics: list[str], hidden: Sequence[str] = ()) ->
     figures = [show(row["last"][metric], METRICS[metric].format) for metric in metrics]
     chosen = row["chosen"].get(metrics[0])
     at_chosen = "" if chosen is None else show(chosen, METRICS[metrics[0]].format)
+    at_chosen = "" if at_chosen == figures[0] else at_chosen
     length = f"{row['epochs']}" + ("" if row["data"] in (*WHOLE, *hidden) else f", {row['data']}")
     seconds = show({**row["seconds"], "std": None}, ",.0f")
     size, seeds = f"{row['parameters']:,}", str(len(row["seeds"]))

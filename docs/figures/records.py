@@ -1,4 +1,4 @@
-"""Pictures of the records in `docs/results`, in both schemes: times over n, curves, error over parameters.
+"""Pictures of the records in `docs/results`, in both schemes: times over n, curves, error over parameters, filters.
 
 `tools/make_results_page.py` runs it.
 """
@@ -12,8 +12,9 @@ from _style import plt, write
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+import learnable_wavelets as lw
 from learnable_wavelets.experiments.report import summarise
-from learnable_wavelets.experiments.report._folder import _by_layer
+from learnable_wavelets.experiments.report._folder import _by_layer, filter_banks
 
 RESULTS = Path(__file__).parents[1] / "results"
 Colours = dict[str, str]
@@ -121,11 +122,20 @@ def draw_shootout(colours: Colours) -> Figure:
     return figure
 
 
+def draw_filters(colours: Colours) -> Figure:
+    """Draw the filters of the run of `learnable-wavelets reproduce mnist`, before and after training."""
+    axes = lw.plotting.plot_comparison(filter_banks(read("mnist-filters")["filters"]))
+    figure: Figure = axes[0, 0].figure
+    figure.set_size_inches(9.4, 7.6)
+    return figure
+
+
 FIGURES: dict[str, Callable[[Colours], Figure]] = {
     "bench-layers": draw_layers,
     "bench-scaling": draw_scaling,
     "memory-curves": draw_memory,
     "shootout-parameters": draw_shootout,
+    "mnist-wavelet": draw_filters,
 }
 
 if __name__ == "__main__":

@@ -109,17 +109,21 @@ COMMAND = {
 }
 
 
+def plain(text: str) -> str:
+    return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
 def test_commands_show_figures_and_hours_of_their_runs(tool: ModuleType) -> None:
     same = {"experiment": "adding", "protocol": "ours", "last": {"mse": 1e-3, "accuracy": 0.5}, "seconds": 1800.0}
     found = [run(None, seed, "wavelet", settings="a, b", **same) for seed in (0, 1)]
     found += [run(None, 0, "wavelet", settings="a, b, c", **{**same, "last": {"mse": 1.0}})]  # fewer seeds
     found += [run(None, 0, "wavelet", settings="b", **{**same, "last": {"mse": 2.0}})]  # not of this command
     family = {"title": "T", "metrics": ["mse", "accuracy"], "rows": [{"model": "theirs", "mse": 0.5}]}
-    text = tool.results_commands.commands([COMMAND], {"adding": family}, lambda name: found)
+    text = plain(tool.results_commands.commands([COMMAND], {"adding": family}, lambda name: found))
     trials = next(len(experiment.grid) for experiment in EXPERIMENTS if experiment.name == "adding")
     cells = f"ours 1.00e-03 ± 0.00e+00<br>published 5.00e-01 | {0.5 * (2 + trials):.1f} |"
     assert f"| `reproduce adding --tune --seeds 2` | {cells}" in text
-    text = tool.results_commands.answers([COMMAND], {"adding": family}, lambda name: found)
+    text = plain(tool.results_commands.answers([COMMAND], {"adding": family}, lambda name: found))
     assert "| [T](experiments/adding.md): MSE | ours 1.00e-03 ± 0.00e+00 (1,234)<br>published 5.00e-01 | Yes. |" in text
     assert "not measured |  |" in tool.results_commands.commands(
         [{**COMMAND, "published": ""}], {"adding": family}, lambda name: []
