@@ -74,5 +74,5 @@ EXPERIMENT = Experiment(
     full=f"{STEPS} steps",
     defaults={"lr_multiplier": LR_MULTIPLIER},
     protocols=("equal",),
-    grid=(1e-3, 3e-3, 1e-2, 3e-2),
+    grid=(1e-3, 3e-3, 1e-2),
 )
