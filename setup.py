@@ -1,6 +1,7 @@
 """The optional C extension; everything else is in pyproject.toml.
 
 Without a compiler, or with LEARNABLE_WAVELETS_PURE=1, the package is built without it and runs in plain torch.
+LEARNABLE_WAVELETS_SANITIZE=address,undefined (or thread) builds it for tests with these sanitizers of GCC or clang.
 """
 
 import gzip
@@ -19,6 +20,7 @@ from setuptools.command.build_ext import build_ext
 from setuptools.command.sdist import sdist
 
 FOLDER = "src/learnable_wavelets/kernels/cpu/csrc"
+SANITIZE = os.environ.get("LEARNABLE_WAVELETS_SANITIZE", "")
 
 
 class BuildKernels(build_ext):
@@ -31,6 +33,9 @@ class BuildKernels(build_ext):
                 extension.extra_compile_args += ["/O2", "/std:c11"]
                 continue
             extension.extra_compile_args += ["-O3", "-std=gnu11", "-Wno-psabi", "-Wno-unknown-pragmas", "-g0"]
+            if SANITIZE:
+                extension.extra_compile_args += ["-O1", "-g1", f"-fsanitize={SANITIZE}", "-fno-sanitize-recover=all"]
+                extension.extra_link_args.append(f"-fsanitize={SANITIZE}")
             # Apple's clang has no libomp of its own, and a second copy beside torch's would clash.
             if sys.platform != "darwin" and self._takes("-fopenmp"):
                 extension.extra_compile_args.append("-fopenmp")
