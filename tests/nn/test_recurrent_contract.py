@@ -209,6 +209,25 @@ def test_autocast_computes_states_in_full_precision(name, inputs):
     assert {p.grad.dtype for p in layer.parameters()} == {torch.float32}
 
 
+@pytest.mark.parametrize(("own", "cast"), [(torch.float16, torch.bfloat16), (torch.bfloat16, torch.float16)])
+@pytest.mark.parametrize("name", [*KINDS, "GRU dense"])
+def test_half_types_under_autocast_to_the_other(name, own, cast):
+    """`torch.cat` refuses the pair; `nn.GRU` computes."""
+    layer = (KINDS | {"GRU dense": partial(GRU, gates=())})[name](INPUT, HIDDEN).to(own)
+    for x in (torch.randn(6, 4, INPUT), nn.utils.rnn.pack_sequence([torch.randn(n, INPUT) for n in (5, 3, 3, 1)])):
+        with torch.autocast("cpu", dtype=cast):
+            found, end = layer(x.to(own))
+        exact = layer.float()(x.to(own).to(torch.float32))
+        layer.to(own)
+        for a, b in zip(
+            flat((getattr(found, "data", found), end)),
+            flat((getattr(exact[0], "data", exact[0]), exact[1])),
+            strict=True,
+        ):
+            assert a.dtype == (cast if isinstance(layer, LSTM) else own)
+            assert_same(a.float(), b, 0.05)
+
+
 PAIRS = [(GRU, nn.GRU), (LSTM, nn.LSTM), (GRUCell, nn.GRUCell), (LSTMCell, nn.LSTMCell)]
 
 
