@@ -177,6 +177,19 @@ def test_per_sample_gradients(name):
             assert_same(found[name][i], parameter.grad)
 
 
+def test_batched_backward_pass(make):
+    layer, x = (
+        make(INPUT, HIDDEN, dtype=torch.float64),
+        torch.randn(3, 2, INPUT, dtype=torch.float64, requires_grad=True),
+    )
+    y = layer(x)[0]
+    wanted, directions = [x, *layer.parameters()], torch.randn(2, *y.shape, dtype=torch.float64)
+    found = torch.autograd.grad(y, wanted, directions, is_grads_batched=True, retain_graph=True)
+    for place, direction in enumerate(directions):
+        for ours, expected in zip(found, torch.autograd.grad(y, wanted, direction, retain_graph=True), strict=True):
+            assert_same(ours[place], expected)
+
+
 # --- dtypes and devices
 
 

@@ -37,6 +37,16 @@ class Transforms(nn.Module):
         return self.inverse(self.transform(x * x[..., :1]))
 
 
+class Loss(nn.Module):
+    def __init__(self, filter, transform):
+        super().__init__()
+        self.filter = filter
+        self.loss = lw.nn.WaveletLoss(filter, level=1, norm="l2", transform=transform, dims=2)
+
+    def forward(self, x):
+        return self.loss(x, x.flip(-1) * self.filter().dec_lo[0])
+
+
 def sandwich(kind):
     return lw.WaveletLinear(16, 16, wavelet=filter_of(kind), dtype=torch.float64)
 
@@ -68,6 +78,8 @@ MODELS = {
     "DWT 2-D": lambda kind: Transforms(
         filter_of(kind), lambda f: lw.nn.DWT(f, level=1, dims=2), lambda f: lw.nn.IDWT(f, dims=2)
     ),
+    "loss": lambda kind: Loss(filter_of(kind), "dwt"),
+    "stationary loss": lambda kind: Loss(filter_of(kind), "swt"),
     "SWT": lambda kind: Transforms(filter_of(kind), lw.nn.SWT, lw.nn.ISWT),
 }
 
@@ -77,8 +89,8 @@ MODELS = {
 def test_gradients_that_can_be_differentiated_are_the_gradients(name, kind):
     model, x = MODELS[name](kind), torch.randn(2, 16, 16, dtype=torch.float64, requires_grad=True)
     wanted = [*model.parameters(), x]
-    expected = torch.autograd.grad(model(x).pow(3).sum(), wanted)
-    found = torch.autograd.grad(model(x).pow(3).sum(), wanted, create_graph=True)
+    expected = torch.autograd.grad(model(x).pow(3).sum(), wanted, materialize_grads=True)
+    found = torch.autograd.grad(model(x).pow(3).sum(), wanted, create_graph=True, materialize_grads=True)
     for ours, theirs in zip(found, expected, strict=True):
         assert torch.allclose(ours, theirs, rtol=1e-9, atol=1e-9)
 
