@@ -5,7 +5,8 @@
 
 `docs/results/NAME.json` holds the runs of experiment NAME, `docs/results/published.json` the figures of the paper's
 logs, the rows of each table and the notes (links in notes are relative to `docs`), `docs/results/commands.json` the
-answers and commands, `docs/results/bench*.json` the records of speed. A row without a run says so.
+answers and commands, `docs/results/readme.json` the tables of README.md, `docs/results/bench*.json` the records of
+speed. A row without a run says so.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from typing import Any
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 import results_commands  # noqa: E402
+import results_readme  # noqa: E402
 import results_speed  # noqa: E402
 import results_tables  # noqa: E402
 
@@ -155,6 +157,8 @@ if __name__ == "__main__":
     for path, text in pages().items():
         (DOCS / path).parent.mkdir(exist_ok=True)
         (DOCS / path).write_text(text, encoding="utf-8")
+    readme = results_readme.README
+    readme.write_text(results_readme.filled(readme.read_text(encoding="utf-8")), encoding="utf-8")
     sys.path.insert(0, str(DOCS / "figures"))
     for script in ("rivals.py", "records.py"):
         runpy.run_path(str(DOCS / "figures" / script), run_name="__main__")

@@ -38,6 +38,24 @@ def test_the_committed_pages_are_those_of_the_committed_runs(tool: ModuleType) -
     }
 
 
+def test_the_tables_of_the_readme_are_those_of_the_committed_runs(tool: ModuleType) -> None:
+    text = (ROOT / "README.md").read_text()
+    assert tool.results_readme.filled(text) == text
+    with pytest.raises(ValueError, match="must have 2 marks for tables, has 1"):
+        tool.results_readme.filled(text.replace(tool.results_readme.BEGIN, "", 1))
+
+
+def test_a_place_of_the_readme_names_one_row(tool: ModuleType) -> None:
+    want = {"experiment": "shootout", "layer": "wavelet", "settings": ["db2", "periodization", "level 8", "1 hidden"]}
+    row = tool.results_readme.the_row("name", want)
+    assert row["parameters"] == 14_362
+    places = tool.results_readme.places(row)
+    assert places["error"].startswith(places["mean_error"])
+    assert tool.results_readme.places({**row, "seeds": [0, 1]})["error"] == places["error"] + "\\*"
+    with pytest.raises(ValueError, match=r"name must name one row of shootout\.json, found 0"):
+        tool.results_readme.the_row("name", {**want, "settings": ["db2"]})
+
+
 def test_every_experiment_has_a_command_and_an_answer(tool: ModuleType) -> None:
     """Commands are those of the parser: an option that it does not know is an error."""
     rows = json.loads((ROOT / "docs" / "results" / "commands.json").read_text())
