@@ -20,6 +20,7 @@ Runs = Callable[[str], list[Record]]  # the committed runs of an experiment, by 
 FIGURES = {"wavelet": ["wavelet"], "dense": ["dense"], "no layer": ["removed"]}
 BESIDE = {
     "`WaveletLinear`, 256 taps, 1 level": ["wavelet", "haar in 256 taps"],
+    "`WaveletLinear`, 368 taps, 1 level": ["wavelet", "haar in 368 taps"],
     "`WaveletLinear`, db2": ["wavelet", "db2"],
     "`Fastfood`": ["fastfood"],
     "circulant": ["circulant"],
