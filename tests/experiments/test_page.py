@@ -140,7 +140,7 @@ def test_commands_show_figures_and_hours_of_their_runs(tool: ModuleType) -> None
     text = plain(tool.results_commands.commands([COMMAND], {"adding": family}, lambda name: found))
     trials = next(len(experiment.grid) for experiment in EXPERIMENTS if experiment.name == "adding")
     cells = f"ours 1.00e-03 ± 0.00e+00<br>published 5.00e-01 | {0.5 * (2 + trials):.1f} |"
-    assert f"| `reproduce adding --tune --seeds 2` | {cells}" in text
+    assert f"| <code>reproduce adding <span>--tune</span> <span>--seeds 2</span></code> | {cells}" in text
     text = plain(tool.results_commands.answers([COMMAND], {"adding": family}, lambda name: found))
     assert "| [T](experiments/adding.md): MSE | ours 1.00e-03 ± 0.00e+00 (1,234)<br>published 5.00e-01 | Yes. |" in text
     assert "not measured |  |" in tool.results_commands.commands(
