@@ -36,7 +36,7 @@ BESIDE = {
 }
 SHL = {"epochs": 20, "with": ["dropout 0.3"]}
 TASKS = {  # by the title of the column of errors
-    "pixels": ("shootout", {"with": ["1 hidden"]}),
+    "pixels": ("shootout", {"with": ["1 hidden"], "without": ["rate multiplier 4"]}),
     "noise": ("shl", {"data": "full-noise", **SHL}),
     "bg-rot": ("shl", {"data": "full-bg-rot", **SHL}),
 }
