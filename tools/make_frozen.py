@@ -44,6 +44,8 @@ def write(folder: Path) -> None:
     save_file(tensors, folder / "states.safetensors")
     for name in models.PROGRAM:
         program = torch.export.export(layers[name], (expected[f"{name}.input"],))
+        for node in program.graph.nodes:
+            node.meta.pop("stack_trace", None)  # paths of this machine
         torch.export.save(program, folder / f"{name}.pt2")
     model = models.perceptron()
     lw.compress_(model, models.CONFIG)

@@ -19,11 +19,11 @@ SHA256 = {
         "adapter.safetensors": "9e3f6caff0825308559f24ce073bd067508d936517c3245262046d339e57a079",
         "config.json": "c06f0a37fb1108efb856526854c4c7334ec8655ba5b7f8f054a5b53f53de7b51",
         "expected.safetensors": "8761ce1d5bdfd8e7be6ef4e5eb26c4942e54c1a6cc8e73e7e41b131ce696a9aa",
-        "fastfood.pt2": "ef9bb2f8931c689aaaf247aa4ab2252434edf8bbb0894cf67434281ec8b5d3f2",
+        "fastfood.pt2": "234bbb11d457ac5f87c265bd81aabb5d726b741fb49b57489562fbc59b90a685",
         "model.safetensors": "34f9d353db60aac0be334ebd32a28bc9bb520d7e051d9b889fc04ff08a99622d",
         "states.pt": "6611a980f842d10ba4644704f276a708590aef79871eefcc8e8eb6e319d5aa3d",
         "states.safetensors": "8d8d2fd65852177e456b76b888443cdba3a9a31c8e38691343afbdb9ee0365cd",
-        "wavelet.pt2": "181fa56646636d74f93c2f0d4f60d139e16399c32626e8168203d9c9a9757a1d",
+        "wavelet.pt2": "1f1abab2128b023d4d53a79e848e00f1a64bf52ac1a945946b3d6b4c83452d2d",
     },
 }
 FILES = [(release, name) for release, names in SHA256.items() for name in names]
