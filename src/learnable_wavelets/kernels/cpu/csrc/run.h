@@ -13,11 +13,14 @@ typedef void (*NAME(unit))(const NAME(call) *, int64_t row, int nrows, void *roo
 #define LW_FULL_ENOUGH ((LANES + 1) / 2)
 #define LW_RECURRENT_ENOUGH ((5 * LANES + 15) / 16)
 
+/* Chunk by chunk over a few places, for whole cache lines. */
 LW_LOCAL void NAME(sum_parts)(const NAME(call) *call, const T *parts, int64_t chunks, T *total) {
-    for (int64_t i = 0; i < call->part_size; i++) {
-        double s = 0;
-        for (int64_t c = 0; c < chunks; c++) s += parts[c * call->part_size + i];
-        total[i] = (T)s;
+    for (int64_t i = 0; i < call->part_size; i += 64) {
+        int64_t count = lw_min(64, call->part_size - i);
+        double s[64] = {0};
+        for (int64_t c = 0; c < chunks; c++)
+            for (int64_t l = 0; l < count; l++) s[l] += parts[c * call->part_size + i + l];
+        for (int64_t l = 0; l < count; l++) total[i + l] = (T)s[l];
     }
 }
 
