@@ -18,11 +18,11 @@ LW_LOCAL void FORM(collect)(const lw_plan *w, E *c) {
 }
 
 /* gather, to where a synthesis reads */
-LW_LOCAL void FORM(gather_apart)(const lw_plan *w, const E *c, const int64_t *perm, const T *G, T scale, E *z) {
-    FORM(gather)(c, perm, G, scale, z + w->apart[0], w->len[w->level]);
+LW_LOCAL void FORM(gather_apart)(const lw_plan *w, const E *c, const int64_t *perm, const T *G, E *z) {
+    FORM(gather)(c, perm, G, z + w->apart[0], w->len[w->level]);
     for (int j = w->level; j >= 1; j--) {
         int64_t at = w->detail[j];
-        FORM(gather)(c, perm + at, G + at, scale, z + w->apart[j], w->len[j]);
+        FORM(gather)(c, perm + at, G + at, z + w->apart[j], w->len[j]);
     }
 }
 
