@@ -1,20 +1,26 @@
 """The optional C extension; everything else is in pyproject.toml.
 
 Without a compiler, or with LEARNABLE_WAVELETS_PURE=1, the package is built without it and runs in plain torch.
+LEARNABLE_WAVELETS_SANITIZE=address,undefined (or thread) builds it for tests with these sanitizers of GCC or clang.
 """
 
+import gzip
 import os
 import re
 import sys
+import tarfile
 import tempfile
 from glob import glob
 from pathlib import Path
+from typing import Any
 
 from setuptools import Extension, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
+from setuptools.command.sdist import sdist
 
 FOLDER = "src/learnable_wavelets/kernels/cpu/csrc"
+SANITIZE = os.environ.get("LEARNABLE_WAVELETS_SANITIZE", "")
 
 
 class BuildKernels(build_ext):
@@ -27,6 +33,9 @@ class BuildKernels(build_ext):
                 extension.extra_compile_args += ["/O2", "/std:c11"]
                 continue
             extension.extra_compile_args += ["-O3", "-std=gnu11", "-Wno-psabi", "-Wno-unknown-pragmas", "-g0"]
+            if SANITIZE:
+                extension.extra_compile_args += ["-O1", "-g1", f"-fsanitize={SANITIZE}", "-fno-sanitize-recover=all"]
+                extension.extra_link_args.append(f"-fsanitize={SANITIZE}")
             # Apple's clang has no libomp of its own, and a second copy beside torch's would clash.
             if sys.platform != "darwin" and self._takes("-fopenmp"):
                 extension.extra_compile_args.append("-fopenmp")
@@ -57,6 +66,31 @@ class Wheel(bdist_wheel):
         super().run()
 
 
+class SourceArchive(sdist):
+    """With SOURCE_DATE_EPOCH the archive has that time, and no owners: equal sources give equal bytes."""
+
+    def make_archive(self, base_name: str, format: str, *others: Any, **options: Any) -> str:
+        """Write the tar archive; other formats are left to setuptools."""
+        epoch = os.environ.get("SOURCE_DATE_EPOCH")
+        if epoch is None or format != "gztar":
+            return super().make_archive(base_name, format, *others, **options)
+
+        def plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+            entry.mtime, entry.uid, entry.gid, entry.uname, entry.gname = int(epoch), 0, 0, "", ""
+            entry.mode = 0o755 if entry.isdir() or entry.mode & 0o100 else 0o644
+            return entry
+
+        path = f"{base_name}.tar.gz"
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with (
+            open(path, "wb") as file,
+            gzip.GzipFile("", "wb", fileobj=file, mtime=int(epoch)) as packed,
+            tarfile.open(fileobj=packed, mode="w") as archive,
+        ):
+            archive.add(options["base_dir"], filter=plain)
+        return path
+
+
 def long_description() -> str:
     """Return the README with absolute links: PyPI shows it without the repository around it."""
     homepage = re.search(r'^Homepage = "(.+)"$', Path("pyproject.toml").read_text("utf-8"), re.MULTILINE)[1]
@@ -82,6 +116,6 @@ setup(
     long_description=long_description(),
     long_description_content_type="text/markdown",
     ext_modules=[] if pure else [kernels],
-    cmdclass={"build_ext": BuildKernels, "bdist_wheel": Wheel},
+    cmdclass={"build_ext": BuildKernels, "bdist_wheel": Wheel, "sdist": SourceArchive},
     options={} if pure else {"bdist_wheel": {"py_limited_api": "cp310"}},
 )

@@ -197,6 +197,12 @@ def test_modules_that_are_called_module_keep_their_name():
     assert list(wavelet_losses(model)) == ["module.filter"]
 
 
+def test_other_children_of_a_wrapper_keep_their_name():
+    model = AveragedModel(layer())
+    model.add_module("head", layer())
+    assert list(wavelet_losses(model)) == ["filter", "head.filter"]
+
+
 def test_inside_a_compiled_training_step():
     model = nn.Sequential(layer(), nn.Linear(8, 1, dtype=torch.float64))
 

@@ -1,54 +1,81 @@
-"""Make `docs/experiments.md`, its figures and the table of `docs/mnist.md` from the runs in `docs/results`; add runs.
+"""Make the pages of results and their figures from the records in `docs/results`; add runs.
 
-    python tools/make_results_page.py                     # the page, from what is committed
+    python tools/make_results_page.py                     # the pages, from what is committed
     python tools/make_results_page.py --add results/mnist  # first copy the finished runs of a results folder
 
 `docs/results/NAME.json` holds the runs of experiment NAME, `docs/results/published.json` the figures of the paper's
-logs and the rows of each table. A row without a run says so.
+logs, the rows of each table and the notes (links in notes are relative to `docs`), `docs/results/commands.json` the
+answers and commands, `docs/results/readme.json` the tables of README.md, `docs/results/bench*.json` the records of
+speed. A row without a run says so.
 """
 
 import argparse
 import json
+import re
 import runpy
 import sys
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from learnable_wavelets import _output
-from learnable_wavelets.experiments.engine import GROUP, Record, read_runs
-from learnable_wavelets.experiments.report import METRICS, SEEDS_TO_COMPARE, ahead, markdown, paired, show, summarise
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+
+import results_commands  # noqa: E402
+import results_readme  # noqa: E402
+import results_speed  # noqa: E402
+import results_tables  # noqa: E402
+
+from learnable_wavelets.experiments.engine import GROUP, Record, read_runs  # noqa: E402
+from learnable_wavelets.experiments.report import markdown, summarise  # noqa: E402
 
 DOCS = Path(__file__).parents[1] / "docs"
 RESULTS = DOCS / "results"
-CONTROLS = ("dense", "removed")  # the rows with which others are compared
-WHOLE = ("full", "sotu", "synthetic")  # the data of the whole experiment
+LINK = re.compile(r"\]\((?!https?:|#)")  # the start of a relative one, in notes from `docs`
+PICTURE = re.compile(r"!\[([^\]]*)\]\((figures/[\w-]+)\.png\)")
 
 HEAD = """# Experiments
 
-The paper's experiments, and three more, each by one command; every layer beside a dense one and beside three controls:
+The paper's experiments and four more, each by one command; every layer beside a dense one and beside three controls:
 *no layer* (`removed`), *a diagonal* in its place, and the wavelet layer with *filters frozen* (`frozen`; `fixed`: its
 diagonals too). A compressed layer shows something only where it beats the first two, a learned filter only where it
 beats the third.
 
-```sh
-pip install ".[experiments]"  # from a checkout
-learnable-wavelets reproduce all  # short runs on data in the package
-learnable-wavelets reproduce adding --layer all --preset paper --seeds 3 --resume
-```
+## Answers { #answers }
 
-*Published* are the last figures in the logs of the authors' runs, with the
-[published slicing](differences.md#the-wavelet-layer), which drops coefficients. *paper* is the published recipe with
-corrected slicing, *ours* another recipe at the same number of parameters. Figures are those of the test set after the
-last epoch, mean ± sample standard deviation over the seeds; where a validation split chose an epoch, the first figure
-of that epoch stands beside it. *Minus dense* is the mean of the differences between runs of the same seed, ± their
-sample standard deviation; one seed has none. *Kept* is the share of the gain of dense over no layer. Bold: the best of
-the rows with three seeds, where it is ahead of each other one by more than the standard deviation of their paired
-differences. Seconds: those of the median epoch, times the epochs, on one of two cores, the other of which did other
-work. *Not measured*: the run has not been made yet.
-[Options](api/cli.md), [MNIST in detail](mnist.md).
+Test figures, mean ± sample standard deviation over the seeds where there are several.
 
-This page is made by `tools/make_results_page.py` from the records in `docs/results`.
+"""
+
+COMMANDS = """
+## Commands, expected figures, hours { #commands }
+
+`pip install ".[experiments]"` in a checkout. `learnable-wavelets reproduce all` runs all but `conversion` in short, on
+data in the package. These are the long runs. `--data full` downloads MNIST, or takes it from a
+[folder](api/cli.md#environment-files-exit-status); `--resume` goes on after an interrupt; `--layer all` trains every
+layer of the tables.
+
+*Published* are the last figures in the logs of the authors' runs. Hours are the recorded seconds of a run of each
+layer, times the seeds, in one thread of a machine that often did other work; each rate that `--tune` tries counts as a
+run. The runs of `shl`, `conversion` and, with one hidden layer, of single wavelet and Fastfood layers in `shootout` are
+of this version; the others were made before permutations came from a seed and diagonals started with signs: expect
+figures within the spread, not to the last digit.
+
+"""
+
+READING = """
+## How to read the tables { #reading }
+
+*Published*: as above, with the [published slicing](differences.md#the-wavelet-layer), which drops coefficients. *The
+published recipe* is run here with corrected slicing, *another recipe* (`--protocol ours`) has the same number of
+parameters. Figures are those of the test set after the last epoch; where a validation split chose another epoch, the
+first figure at that epoch stands beside it, if it differs.
+
+*Minus dense* is the mean of the differences between runs of the same seed, ± their sample standard deviation; one seed
+has none. *Kept* is the share of the gain of dense over no layer. Bold: the best of the rows with three seeds, where it
+is ahead of each other one by more than the standard deviation of their paired differences. Seconds: those of the
+median epoch, times the epochs, on one of two cores, the other of which did other work. *Not measured*: the run has not
+been made yet.
+
+These pages are made by `tools/make_results_page.py` from the records in `docs/results`.
 """
 
 
@@ -75,107 +102,45 @@ def _identity(run: Record) -> tuple[Any, ...]:
     return tuple(run[key] for key in (*GROUP, "seed"))
 
 
-def published_row(row: Record, metrics: list[str], rest: int) -> list[str]:
-    figures = [f"{row[metric]:{METRICS[metric].format}}" for metric in metrics]
-    parameters = f"{row['parameters']:,}" if "parameters" in row else ""
-    return [row["model"], "published", parameters, *figures, *[""] * rest]
+def both_schemes(picture: re.Match[str]) -> str:
+    """Show a picture of a note that has a version for each scheme by those two."""
+    if not (DOCS / f"{picture[2]}-dark.svg").exists():
+        return picture[0]
+    return "\n".join(f"![{picture[1]}]({picture[2]}-{scheme}.svg#only-{scheme})" for scheme in ("light", "dark"))
 
 
-def missing_row(layer: str, protocol: str, metrics: list[str]) -> list[str]:
-    return [layer, protocol, "", "not measured", *[""] * (len(metrics) - 1), "", "", "", ""]
+def page(name: str, family: Record, rows: list[Record]) -> str:
+    """Make the page of an experiment: commands, note, tables."""
+    own = [row for row in rows if row["experiment"] == name]
+    note = LINK.sub("](../", PICTURE.sub(both_schemes, family["note"]))
+    text = f"""# {family["title"]}
+
+[All experiments](../experiments.md), [how to read the tables](../experiments.md#reading),
+[options](../api/cli.md#learnable-wavelets-reproduce-name).
+
+{results_commands.commands(own, {name: family}, runs)}
+{note}
+
+{results_tables.section(family, runs(name))}"""
+    return text.rstrip() + "\n"
 
 
-def measured_row(row: Record, metrics: list[str], hidden: Sequence[str] = ()) -> list[str]:
-    """Format a row of `summarise`; data and settings in `hidden` are in the title of the table."""
-    settings = ", ".join(part for part in row["settings"].split(", ") if part and part not in hidden)
-    title = f"{row['layer']} ({settings})" if settings else row["layer"]
-    figures = [show(row["last"][metric], METRICS[metric].format) for metric in metrics]
-    chosen = row["chosen"].get(metrics[0])
-    at_chosen = "" if chosen is None else show(chosen, METRICS[metrics[0]].format)
-    length = f"{row['epochs']}" + ("" if row["data"] in (*WHOLE, *hidden) else f", {row['data']}")
-    seconds = show({**row["seconds"], "std": None}, ",.0f")
-    size, seeds = f"{row['parameters']:,}", str(len(row["seeds"]))
-    return [title, row["protocol"], size, *figures, at_chosen, length, seeds, seconds]
-
-
-def lines_of_all(family: Record, found: list[Record]) -> Iterator[list[str]]:
-    """Yield the measured rows of each layer; where there is none a row says so, but for the layers in `if_measured`."""
-    later = family.get("if_measured", [])
-    for protocol in family["protocols"]:
-        for layer in (*family["layers"], *later):
-            rows = [run for run in found if (run["layer"], run["protocol"]) == (layer, protocol)]
-            if rows:
-                ordered = summarise(rows)
-                if family.get("by_size"):
-                    ordered.sort(key=lambda row: row["parameters"])
-                yield from (measured_row(row, family["metrics"]) for row in ordered)
-            elif layer not in later:
-                yield missing_row(layer, protocol, family["metrics"])
-
-
-def compared_lines(family: Record, part: Record, found: list[Record]) -> Iterator[list[str]]:
-    """Yield the measured rows of one condition, the comparisons with dense beside them, the best row bold."""
-    groups: dict[tuple[Any, ...], list[Record]] = {}
-    for run in found:
-        if is_of(run, part):
-            groups.setdefault(tuple(run[key] for key in GROUP), []).append(run)
-    metric, place = family["metrics"][0], family["layers"].index
-    ordered = sorted(groups.values(), key=lambda group: (place(group[0]["layer"]), group[0]["settings"]))
-    named = {layer: [run for group in ordered for run in group if run["layer"] == layer] for layer in CONTROLS}
-    for group in ordered:
-        line = measured_row(*summarise(group), family["metrics"], [part["data"], *part["hidden"]])
-        if is_best(group, ordered, metric):
-            line[3] = f"**{line[3]}**"
-        yield [*line[:4], *comparison(group, named, metric), *line[4:]]
-
-
-def is_best(group: list[Record], groups: list[list[Record]], metric: str) -> bool:
-    """Return True where the runs of a row are ahead of those of every other row with as many seeds as it takes."""
-    others = [other for other in groups if other is not group and len(other) >= SEEDS_TO_COMPARE]
-    return bool(others) and all(ahead(group, other, metric) for other in others)
-
-
-def comparison(group: list[Record], named: dict[str, list[Record]], metric: str) -> list[str]:
-    """Format the difference to dense, and the share of dense's gain over no layer that is kept, in per cent."""
-    if group[0]["layer"] == "dense":
-        return ["", ""]
-    over_dense, over_none = (paired(group, named[layer], metric) for layer in CONTROLS)
-    minus = "" if over_dense is None else show(over_dense, f"+{METRICS[metric].format}").replace("± +", "± ")
-    gain = paired(named["dense"], named["removed"], metric)
-    if group[0]["layer"] == "removed" or not over_none or not gain or not gain["mean"] or over_none["mean"] is None:
-        return [minus, ""]
-    return [minus, f"{100 * over_none['mean'] / gain['mean']:.0f}"]
-
-
-def is_of(run: Record, part: Record) -> bool:
-    """Return True for a run of the condition: its data, its marks among the settings, and none of other conditions."""
-    marks = set(run["settings"].split(", "))
-    if part.get("epochs", run["epochs"]) != run["epochs"]:
-        return False
-    return run["data"] == part["data"] and marks.issuperset(part["with"]) and marks.isdisjoint(part["without"])
-
-
-def section(name: str, family: Record) -> str:
-    """Format one experiment: one table, or one for each condition."""
-    metrics, found = family["metrics"], runs(name)
-    titles = ["layer", "protocol", "parameters", *(METRICS[metric].title for metric in metrics)]
-    end = ["at chosen epoch", "epochs", "seeds", "seconds"]
-    text = f"## {family['title']}\n\n`learnable-wavelets reproduce {name}`\n"
-    if "tables" not in family:
-        lines = [published_row(row, metrics, 4) for row in family["rows"]]
-        table = _output.Table([*titles, *end], [*lines, *lines_of_all(family, found)], note=family["note"], left=1)
-        return f"{text}\n{_output.markdown(table)}"
-    for part in family["tables"]:
-        lines = [published_row(row, metrics, 6) for row in part.get("rows", [])]
-        lines += compared_lines(family, part, found)
-        table = _output.Table([*titles[:4], "minus dense", "kept %", *titles[4:], *end], lines, left=1)
-        text += f"\n### {part['title']}\n\n{_output.markdown(table)}" if lines else ""
-    return f"{text}\n{family['note']}\n"
-
-
-def page() -> str:
-    families = json.loads((RESULTS / "published.json").read_text(encoding="utf-8"))
-    return "\n".join([HEAD, *(section(name, family) for name, family in families.items())])
+def pages() -> dict[str, str]:
+    """Make every page, by its path below `docs`."""
+    families, rows = (
+        json.loads((RESULTS / name).read_text(encoding="utf-8")) for name in ("published.json", "commands.json")
+    )
+    first = [
+        HEAD, results_commands.answers(rows, families, runs),
+        COMMANDS, results_commands.commands(rows, families, runs), READING,
+    ]  # fmt: skip
+    return {
+        "experiments.md": "".join(first),
+        **{f"experiments/{name}.md": page(name, family, rows) for name, family in families.items()},
+        "results/beside.md": results_commands.beside(runs),
+        "results/mnist.md": mnist_table(),
+        "speed-record.md": results_speed.page(RESULTS),
+    }
 
 
 def mnist_table() -> str:
@@ -190,7 +155,11 @@ if __name__ == "__main__":
     parser.add_argument("--add", type=Path, action="append", default=[], help="a results folder")
     for folder in parser.parse_args().add:
         add(folder)
-    (DOCS / "experiments.md").write_text(page(), encoding="utf-8")
-    (RESULTS / "mnist.md").write_text(mnist_table(), encoding="utf-8")
+    for path, text in pages().items():
+        (DOCS / path).parent.mkdir(exist_ok=True)
+        (DOCS / path).write_text(text, encoding="utf-8")
+    readme = results_readme.README
+    readme.write_text(results_readme.filled(readme.read_text(encoding="utf-8")), encoding="utf-8")
     sys.path.insert(0, str(DOCS / "figures"))
-    runpy.run_path(str(DOCS / "figures" / "rivals.py"), run_name="__main__")
+    for script in ("rivals.py", "records.py"):
+        runpy.run_path(str(DOCS / "figures" / script), run_name="__main__")

@@ -23,12 +23,13 @@ PANELS = {
 
 
 def rows(name: str, data: str, mark: str) -> list[dict[str, Any]]:
-    """Summarise the committed runs of one condition, those as long as the longest dense one."""
+    """Summarise the committed runs of one condition, those of the length that most rows have."""
     path = RESULTS / f"{name}.json"
     every = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     found = [run for run in every if run["data"] == data and mark in run["settings"].split(", ")]
-    longest = max((run["epochs"] for run in found if run["layer"] == "dense"), default=None)
-    return summarise(run for run in found if run["epochs"] == longest)
+    lengths = {run["epochs"] for run in found if run["layer"] == "dense"}
+    by_length = {length: summarise(run for run in found if run["epochs"] == length) for length in lengths}
+    return max(by_length.values(), key=len, default=[])
 
 
 def label(row: dict[str, Any]) -> str:
@@ -64,8 +65,10 @@ def draw_shl(colours: dict[str, str]) -> Figure:
     figure, axes = plt.subplots(1, 2, figsize=(8.6, 5.2), layout="constrained")
     styles: dict[str, int] = {}
     for ax, (title, data, mark) in zip(axes, PANELS["shl"], strict=True):
-        scatter(ax, rows("shl", data, mark), "error", "parameters", styles, colours["faint"])
-        ax.set(title=title, ylabel="test error %")
+        found = rows("shl", data, mark)
+        scatter(ax, found, "error", "parameters", styles, colours["faint"])
+        length = found[0]["epochs"] if found else 0
+        ax.set(title=f"{title}, {length} epochs", ylabel="test error %")
     return finish(figure)
 
 

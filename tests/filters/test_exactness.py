@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from learnable_wavelets import BiorthogonalWaveletFilter, FilterBank, LearnableWaveletFilter, OrthogonalWaveletFilter
+from learnable_wavelets.filters import _laurent, _lifting
 from learnable_wavelets.functional import dwt, idwt
 
 from ..banks import BIORTHOGONAL, ORTHOGONAL, assert_same, exact_banks, long_ones_slow, signal
@@ -47,6 +48,48 @@ def train_at_random(filter: torch.nn.Module, lr: float, steps: int = 1000) -> No
         for parameter in parameters:
             parameter.grad.normal_()
         optimiser.step()
+
+
+@pytest.mark.parametrize(("name", "largest"), [("db6", 1.13), ("db8", 0.87), ("coif3", 0.73)])
+def test_of_all_divisions_that_with_small_factors_is_taken(name, largest):
+    factors = [p.detach() for key, p in BiorthogonalWaveletFilter(name).named_parameters() if key.startswith("steps")]
+    assert max(float(f.abs().max()) for f in factors) < largest  # the first one that is found has factors of 12 to 66
+
+
+def polynomial(*coeffs, offset=0):
+    return _laurent.Laurent(coeffs, offset, 1e-12)
+
+
+def test_arithmetic_of_laurent_polynomials_worked_out_by_hand():
+    a, b = polynomial(3.0, offset=1), polynomial(1.0, 4.0, offset=1)
+    assert polynomial(1.0, 2.0).minus_product(a, b) == polynomial(1.0, 2.0, -3.0, -12.0)
+    assert polynomial(1.0, offset=5).minus_product(a, b) == polynomial(-3.0, -12.0, 0.0, 1.0, offset=2)
+    assert polynomial().minus_product(a, b) == polynomial(-3.0, -12.0, offset=2)
+    assert polynomial(3.0, 12.0, offset=2).minus_product(a, b) == polynomial()
+    assert (
+        polynomial(3.0, 12.0, offset=2).minus_product(polynomial(1.0), polynomial(3.0, 12.0, offset=2)) == polynomial()
+    )
+    assert _laurent.Laurent.trimmed([0.0, 0.0], 3, 1e-12) == polynomial()
+
+
+@pytest.mark.parametrize(
+    ("even", "odd", "taps"), [((0, 2), (0, 1), (0, 2)), ((1, 1), (0, 3), (1, 5)), ((2, 1), (1, 1), (3, 4))]
+)
+def test_taps_that_the_columns_fill(even, odd, taps):
+    columns = [_lifting._Column(torch.ones(2, size), offset) for offset, size in (even, odd)]
+    assert _lifting._support(tuple(columns)) == taps
+
+
+def test_a_common_factor_of_the_even_and_odd_taps_has_no_lifting_steps():
+    even, odd = polynomial(1.0, 1.0), polynomial(2.0, 2.0)
+    with pytest.raises(ValueError, match="`wavelet` must have perfect reconstruction"):
+        _laurent.euclid(even, odd)
+
+
+def test_lifting_starts_from_a_bank_that_only_splits_even_from_odd():
+    lazy = FilterBank(*(torch.tensor(f, dtype=torch.float64) for f in ([1.0, 0], [0, 1.0], [0, 1.0], [1.0, 0])))
+    for ours, start in zip(BiorthogonalWaveletFilter(lazy, dtype=torch.float64).filter_bank, lazy, strict=True):
+        assert_same(ours.detach(), start)
 
 
 @pytest.mark.parametrize("name", long_ones_slow(ORTHOGONAL))

@@ -60,3 +60,21 @@ def test_the_regularizer_pulls_random_filters_to_an_exact_bank():
     start = float(loss())
     optimiser.step(loss)
     assert float(loss()) < 1e-10 < 1 < start
+
+
+class Sharded(torch.Tensor):
+    """A stand-in for a sharded parameter, whose whole is another tensor."""
+
+    def full_tensor(self):
+        return torch.Tensor(self.tolist()) + 1
+
+
+def test_sharded_filters_are_read_whole():
+    filter = LearnableWaveletFilter("db2")
+    start = filter()
+    for name, taps in start._asdict().items():
+        delattr(filter, name)
+        setattr(filter, name, taps.detach().as_subclass(Sharded))
+    for whole, taps in zip(filter(), start, strict=True):
+        assert type(whole) is torch.Tensor
+        assert torch.equal(whole, taps + 1)

@@ -90,6 +90,7 @@ x = torch.ones(3, 3)
         (lambda: pack([(x, x), (x, x)]), TypeError, r"`coeffs\[0\]` must be a torch.Tensor, got tuple; take `swt`"),
         (lambda: pack([x, (x, x, x), {"dd": x}]), TypeError, r"`coeffs\[2\]` must be a tuple"),
         (lambda: pack([x, {"dd": x}]), ValueError, r"`coeffs\[1\]` must have all its bands"),
+        (lambda: pack([x, dict.fromkeys(("aa", "ad", "da", "dd"), x)]), ValueError, "must have all its bands"),
         (lambda: pack([x[:2], (x, x, x)]), ValueError, r"none longer than \[2, 3\], got \[3, 3\]"),
         (lambda: pack([x, (x, x, x)], axes=(0,)), ValueError, "`axes` must be 2 axes"),
         (lambda: unpack(x, pack([x, (x, x, x)])[1]), ValueError, r"`vector` must have .*, \(6, 6\), got \(3, 3\)"),

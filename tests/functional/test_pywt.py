@@ -53,6 +53,15 @@ def compare_multilevel(wavelet, oracle, mode):
                 assert_same(waverec(kept, wavelet, mode), theirs)
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_absent_coefficients_are_zeros_of_the_length_that_belongs_to_n(axis):
+    shape = [5, 6, 7]
+    coeffs = wavedec(signal(*shape), "haar", level=2, axis=axis)
+    with_zeros = [c if i == 0 else torch.zeros_like(c) for i, c in enumerate(coeffs)]
+    ours = waverec([coeffs[0], None, None], "haar", axis=axis, n=shape[axis])
+    assert_same(ours, waverec(with_zeros, "haar", axis=axis, n=shape[axis]))
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("wavelet", long_ones_slow(DISCRETE))
 def test_one_level_equals_pywt(wavelet, mode):

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 import learnable_wavelets as lw
-from learnable_wavelets.kernels.reference import _blocks, _form, _wavelet
+from learnable_wavelets.kernels.reference import _blocks, _form, _sandwich, _wavelet
 
 MODES = ("periodization", "zero", "symmetric", "smooth")
+product = _sandwich._product
 LENGTHS = (1, 5, 130, 160, 513, 1024)  # small, one sample too many for the dense rest, odd, a power of two
 
 
@@ -51,6 +52,37 @@ def test_the_form_is_chosen_while_onnx_is_exported(monkeypatch):
     assert seen == ["blocks"]
 
 
+@pytest.mark.parametrize(
+    ("sizes", "taps", "matrix"),
+    [((1024, 1024), 256, True), ((1024, 1024), 64, False), ((4096, 4096), 256, False), ((128, 128), 4, True)],
+)
+def test_a_layer_whose_products_cost_more_is_exported_as_its_matrix(sizes, taps, matrix, monkeypatch):
+    bank = lw.FilterBank(*torch.randn(4, taps, dtype=torch.float64) / taps**0.5)
+    layer = lw.WaveletLinear(*sizes, wavelet=bank, level=1, dtype=torch.float64)
+    layer.reset_parameters("gaussian")
+    seen = []
+    monkeypatch.setattr(_sandwich, "_product", lambda *args: seen.append(1) or product(*args))
+    x = torch.randn(3, sizes[0], dtype=torch.float64)
+    with lw.kernels.use_backend("reference"):
+        expected = layer(x)
+        assert not seen
+        monkeypatch.setattr(torch.onnx, "is_in_onnx_export", lambda: True)
+        torch.testing.assert_close(layer(x), expected)
+    assert bool(seen) is matrix
+
+
+@pytest.mark.parametrize("sizes", [(20, 50), (50, 20), (64, 64)])
+@pytest.mark.parametrize("bias", [True, False])
+def test_the_matrix_gives_what_the_formula_gives(sizes, bias, monkeypatch):
+    layer = lw.WaveletLinear(*sizes, bias)
+    layer.reset_parameters("gaussian")
+    x = torch.randn(2, 3, sizes[0])
+    with lw.kernels.use_backend("reference"):
+        expected = layer(x)
+        monkeypatch.setattr(torch.onnx, "is_in_onnx_export", lambda: True)
+        torch.testing.assert_close(layer(x), expected, rtol=1e-4, atol=1e-4)
+
+
 def test_take_in_both_forms(monkeypatch):
     x, index = torch.randn(2, 3, 10), torch.randperm(10)
     plain = _form.take(x, index)
@@ -77,12 +109,13 @@ def run(program, *args):
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: lw.WaveletLinear(300, 200),
-        lambda: lw.WaveletLinear(130, 300, wavelet="bior2.2", mode="zero"),
+        lambda: lw.WaveletLinear(300, 280),
+        lambda: lw.WaveletLinear(300, 200, wavelet="db38", level=1),
+        lambda: lw.WaveletLinear(290, 300, wavelet="bior2.2", mode="zero"),
         lambda: lw.Fastfood(20, 300),
         lambda: lw.nn.Stack(64, 64, depth=2),
     ],
-    ids=["periodization", "zero", "fastfood", "stack"],
+    ids=["periodization", "matrix", "zero", "fastfood", "stack"],
 )
 def test_exported_layers_run_in_onnxruntime_on_every_batch(make):
     layer = make().eval()

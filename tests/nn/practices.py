@@ -414,10 +414,11 @@ def checkpointed(make, x):
     output(module, x).square().sum().backward()
     expected = [p.grad.clone() for p in module.parameters()]
     for reentrant in (True, False):
-        module.zero_grad()
-        checkpoint(lambda x: output(module, x), x, use_reentrant=reentrant).square().sum().backward()
-        for p, grad_ in zip(module.parameters(), expected, strict=True):
-            same(p.grad, grad_, 1e-4)
+        for called in (copy.deepcopy(module), module):  # never called before, and called before
+            called.zero_grad()
+            checkpoint(lambda x, called=called: output(called, x), x, use_reentrant=reentrant).square().sum().backward()
+            for p, grad_ in zip(called.parameters(), expected, strict=True):
+                same(p.grad, grad_, 1e-4)
 
 
 # --- calls

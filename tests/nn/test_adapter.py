@@ -12,6 +12,7 @@ UPDATES = {
     "wavelet": lambda n, m: lw.WaveletLinear(n, m, bias=False),
     "fastfood": lambda n, m: lw.Fastfood(n, m, bias=False),
     "stack": lambda n, m: lw.nn.Stack(n, m, bias=False, depth=2, rank=2, wavelet="haar"),
+    "deep stack": lambda n, m: lw.nn.Stack(n, m, bias=False, depth=3, wavelet="haar"),
     "low rank": lambda n, m: lw.nn.Stack(n, m, bias=False, depth=0, rank=2),
 }
 

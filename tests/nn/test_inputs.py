@@ -99,9 +99,18 @@ def test_nested_of_another_width(kind, width):
         given = torch.nested.nested_tensor([torch.ones(3, width), torch.ones(5, width)], layout=layout)
         with pytest.raises(ValueError, match="`input` must have a last dimension of 16, got shape"):
             TAKERS[kind](16, 16)(given)
-    ragged = torch.nested.nested_tensor([torch.ones(16), torch.ones(5)], layout=torch.jagged)
-    with pytest.raises(ValueError, match="`input` must not be ragged in its last dimension"):
-        TAKERS[kind](16, 16)(ragged)
+    for parts in ([torch.ones(16), torch.ones(5)], [torch.ones(3, 16), torch.ones(3, 5)]):
+        with pytest.raises(ValueError, match="`input` must not be ragged in its last dimension"):
+            TAKERS[kind](16, 16)(torch.nested.nested_tensor(parts, layout=torch.jagged))
+
+
+@pytest.mark.parametrize("layout", [torch.jagged, torch.strided])
+@pytest.mark.parametrize("name", LAYERS)
+def test_nested_parts_of_three_dimensions(name, layout):
+    layer = scramble(LAYERS[name](16, 24))
+    parts = [torch.randn(2, 3, 16), torch.randn(4, 3, 16)]
+    for found, part in zip(layer(torch.nested.nested_tensor(parts, layout=layout)).unbind(), parts, strict=True):
+        assert_same(found.detach(), layer(part).detach(), 1e-5)
 
 
 @pytest.mark.parametrize("kind", TAKERS)

@@ -6,7 +6,7 @@ import pytest
 import pywt
 import torch
 
-from learnable_wavelets import LearnableWaveletFilter, wavelet_regularizer
+from learnable_wavelets import FilterBank, LearnableWaveletFilter, wavelet_regularizer
 from learnable_wavelets.kernels import available_backends, use_backend
 from learnable_wavelets.nn import WaveletLoss, _band_loss
 
@@ -106,6 +106,22 @@ def peak_bytes(call):
     events = [event for event in profile.profiler.kineto_results.events() if event.name() == "[memory]"]
     held = [event.nbytes() for event in sorted(events, key=lambda event: event.start_ns())]
     return max(accumulate(held))
+
+
+class Rows(LearnableWaveletFilter):
+    """A filter of the user's own, with a row of taps for each of two channels."""
+
+    def forward(self):
+        return FilterBank(*(torch.stack([f, 2 * f]) for f in super().forward()))
+
+
+@pytest.mark.parametrize("transform", ["dwt", "swt"])
+def test_a_filter_of_the_users_own_for_each_channel(transform):
+    rows, plain = (kind("haar", dtype=torch.float64) for kind in (Rows, LearnableWaveletFilter))
+    x, y = signal(3, 2, 16, 12), signal(3, 2, 16, 12, seed=2)
+    ours, one = (WaveletLoss(filter, 1, None, transform) for filter in (rows, plain))
+    first, second = (one(x[:, i], y[:, i]) for i in range(2))
+    assert_same(ours(x, y), (first + 4 * second) / 2)  # rows and columns: a factor of two each
 
 
 def test_zero_for_equal_inputs_and_gradients_for_both():

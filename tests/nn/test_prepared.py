@@ -503,3 +503,17 @@ def test_eight_threads_at_once():
         sys.setswitchinterval(interval)
     assert not wrong
     assert not failed
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_call_computes_the_filter_once(dtype, monkeypatch):
+    layer, x = (
+        lw.WaveletLinear(32, 32, wavelet=lw.OrthogonalWaveletFilter("db3")).to(dtype),
+        torch.randn(3, 32).to(dtype),
+    )
+    layer(x)
+    counted, forward = [], lw.OrthogonalWaveletFilter.forward
+    monkeypatch.setattr(lw.OrthogonalWaveletFilter, "forward", lambda self: counted.append(1) or forward(self))
+    for _ in range(3):
+        layer(x)
+    assert len(counted) == 3

@@ -177,6 +177,19 @@ def test_per_sample_gradients(name):
             assert_same(found[name][i], parameter.grad)
 
 
+def test_batched_backward_pass(make):
+    layer, x = (
+        make(INPUT, HIDDEN, dtype=torch.float64),
+        torch.randn(3, 2, INPUT, dtype=torch.float64, requires_grad=True),
+    )
+    y = layer(x)[0]
+    wanted, directions = [x, *layer.parameters()], torch.randn(2, *y.shape, dtype=torch.float64)
+    found = torch.autograd.grad(y, wanted, directions, is_grads_batched=True, retain_graph=True)
+    for place, direction in enumerate(directions):
+        for ours, expected in zip(found, torch.autograd.grad(y, wanted, direction, retain_graph=True), strict=True):
+            assert_same(ours[place], expected)
+
+
 # --- dtypes and devices
 
 
@@ -207,6 +220,25 @@ def test_autocast_computes_states_in_full_precision(name, inputs):
     assert_same(results[0].float(), layer(x.float())[0], 0.05)
     results[0].float().square().sum().backward()
     assert {p.grad.dtype for p in layer.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize(("own", "cast"), [(torch.float16, torch.bfloat16), (torch.bfloat16, torch.float16)])
+@pytest.mark.parametrize("name", [*KINDS, "GRU dense"])
+def test_half_types_under_autocast_to_the_other(name, own, cast):
+    """`torch.cat` refuses the pair; `nn.GRU` computes."""
+    layer = (KINDS | {"GRU dense": partial(GRU, gates=())})[name](INPUT, HIDDEN).to(own)
+    for x in (torch.randn(6, 4, INPUT), nn.utils.rnn.pack_sequence([torch.randn(n, INPUT) for n in (5, 3, 3, 1)])):
+        with torch.autocast("cpu", dtype=cast):
+            found, end = layer(x.to(own))
+        exact = layer.float()(x.to(own).to(torch.float32))
+        layer.to(own)
+        for a, b in zip(
+            flat((getattr(found, "data", found), end)),
+            flat((getattr(exact[0], "data", exact[0]), exact[1])),
+            strict=True,
+        ):
+            assert a.dtype == (cast if isinstance(layer, LSTM) else own)
+            assert_same(a.float(), b, 0.05)
 
 
 PAIRS = [(GRU, nn.GRU), (LSTM, nn.LSTM), (GRUCell, nn.GRUCell), (LSTMCell, nn.LSTMCell)]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .._checks import check_int, check_signal, shown
+from ..kernels._precision import cat
 from ._axes import Axes, read_axes
 from ._coeffs import check_coeffs
 from ._dwt2 import DETAILS, as_dict
@@ -67,7 +68,7 @@ def pack(coeffs: Sequence[Any], axes: Axes = None) -> tuple[Tensor, Any]:
         raise ValueError(f"`coeffs` must have equal leading dimensions, got shapes {[tuple(c.shape) for c in coeffs]}")
     if first.dim() == 0:
         raise ValueError("`coeffs` must have at least one dimension, got scalars")
-    return torch.cat(list(coeffs), dim=-1), tuple(c.shape[-1] for c in coeffs)
+    return cat(list(coeffs), dim=-1), tuple(c.shape[-1] for c in coeffs)
 
 
 def _pack_blocks(coeffs: Sequence[Any], axes: Axes) -> tuple[Tensor, PackedLayout]:
@@ -82,7 +83,7 @@ def _pack_blocks(coeffs: Sequence[Any], axes: Axes) -> tuple[Tensor, PackedLayou
         if any(n > c for n, c in zip(size, corner, strict=True)) or len(bands) != 2 ** len(places) - 1:
             raise ValueError(f"`coeffs[{index}]` must have all its bands, none longer than {corner}, got {size}")
         blocks = {"a" * len(places): packed, **bands}
-        packed = torch.cat([_fill(blocks, first, places, corner, size) for first in "ad"], dim=places[0])
+        packed = cat([_fill(blocks, first, places, corner, size) for first in "ad"], dim=places[0])
         slices.append({key: _place(bands[key], key, places, corner) for key in bands})
         corner = [c + n for c, n in zip(corner, size, strict=True)]
     return packed, PackedLayout(kind, tuple(slices))
@@ -94,7 +95,7 @@ def _fill(
     """Return the part of the packed tensor whose bands begin with `key`, with zeros in the gaps."""
     if len(key) < len(places):
         parts = [_fill(blocks, key + letter, places, corner, size) for letter in "ad"]
-        return torch.cat(parts, dim=places[len(key)])
+        return cat(parts, dim=places[len(key)])
     block, gaps = blocks[key], [0] * (2 * blocks[key].dim())
     for place, letter, c, n in zip(places, key, corner, size, strict=True):
         gaps[-2 * place - 1] = (c if letter == "a" else n) - block.shape[place]  # from the last axis backwards

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from .._checks import check_choice, check_signal, check_size, shown
+from ..kernels._precision import stack
 from ._axes import ModesLike, Plan, WaveletsLike, halve, read_shape, sizes_along
 from ._bank import WaveletLike
 from ._per_level import PerLevel, analysis_plans, synthesis_plans
@@ -166,7 +167,7 @@ def _decompose(data: Tensor, plans: Sequence[Plan], dims: int, order: str) -> di
     nodes = widen(data)[None]  # all of one level, in natural order
     for plan in plans:
         bands = decompose_axes(nodes, plan)
-        nodes = torch.stack([bands[key] for key in children.values()], dim=1).flatten(0, 1)
+        nodes = stack([bands[key] for key in children.values()], dim=1).flatten(0, 1)
     leaves = dict(zip(_paths(children, depth), nodes.to(data.dtype), strict=True))
     return leaves if order == "natural" else {path: leaves[path] for path in _by_frequency(children, depth)}
 
@@ -186,7 +187,7 @@ def _reconstruct(
             raise ValueError(f"`{argument}` must be {expected}, got {shown(sizes)} with {now}")
     zero = torch.zeros_like(like)
     leaves = [coeffs.get(path) for path in _paths(children, depth)]
-    nodes = widen(torch.stack([zero if leaf is None else leaf for leaf in leaves]))
+    nodes = widen(stack([zero if leaf is None else leaf for leaf in leaves]))
     for index in reversed(range(depth)):
         parts = nodes.unflatten(0, (-1, len(children))).unbind(1)  # type: ignore[no-untyped-call]
         bands = dict(zip(children.values(), parts, strict=True))

@@ -7,6 +7,8 @@ import contextlib
 import torch
 from torch import Tensor
 
+Tensors = tuple[Tensor, ...] | list[Tensor]
+
 
 def compute_dtype(dtype: torch.dtype) -> torch.dtype:
     """Half types, and narrower ones, are computed, and above all summed, in float32."""
@@ -19,3 +21,15 @@ def full_precision(x: Tensor) -> contextlib.AbstractContextManager[object]:
     if kind == "meta" or not torch.is_autocast_enabled(kind):
         return contextlib.nullcontext()
     return torch.autocast(kind, enabled=False)
+
+
+def cat(tensors: Tensors, dim: int = 0) -> Tensor:
+    """Concatenate, also under autocast, which refuses a half type that is not its own."""
+    with full_precision(tensors[0]):
+        return torch.cat(tensors, dim)
+
+
+def stack(tensors: Tensors, dim: int = 0) -> Tensor:
+    """Stack, also under autocast, as `cat`."""
+    with full_precision(tensors[0]):
+        return torch.stack(tensors, dim)

@@ -23,6 +23,7 @@ from ._library import OPERATORS
 from ._sandwich import INDEX, Sandwich
 
 _CPU = torch.device("cpu")
+_INDEX = 1 + INDEX  # the place of the permutation among the saved tensors
 _BIAS = 4  # its place among x, B, G, S, bias and the filters
 
 GLOBAL_HOOKS = (
@@ -46,12 +47,15 @@ class PreparedCall:
     def __reduce__(self) -> Any:
         return PreparedCall, ()
 
-    def prepare(self, layer: Any, filter_type: type | None, record: Sandwich) -> bool:
-        """Make the plan of a layer from the operands of a call, if it may be called so; true if it is a new one."""
+    def prepare(self, layer: Any, filter_type: type | None, record: Sandwich, dtype: torch.dtype) -> bool:
+        """Make the plan of a layer from the operands of a call, if it may be called so; true if it is a new one.
+
+        `dtype` is that of the parameters: the operands of half types are converted.
+        """
         if not AVAILABLE or not is_plain_eager(record.tensors()):
             return False
         (kind, _, mode, level), layout, scale = record[5:]
-        dtype, device, taps = record.diag_out.dtype, record.diag_out.device, record.transform.taps
+        device, taps = record.diag_out.device, record.transform.taps
         key = (dtype, device, kind, mode, level, taps)
         if key == self.key:
             return False
@@ -75,7 +79,8 @@ class _Sandwich(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, call: tuple[Tensor, tuple[Any, Any]], *tensors: Tensor | None) -> Tensor:
         y, (ctx.plan, ctx.record) = call
-        if tensors[_BIAS] is None or tensors[-1] is None:  # graph viewers take no `None` among saved tensors
+        tensors = (*tensors[:_INDEX], ctx.record[0], *tensors[_INDEX:])  # as the long way: a checkpoint compares
+        if tensors[_BIAS + 1] is None or tensors[-1] is None:  # graph viewers take no `None` among saved tensors
             tensors = tuple([t for t in tensors if t is not None])
         ctx.save_for_backward(*tensors)
         return y
@@ -83,6 +88,7 @@ class _Sandwich(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
         needs, saved = ctx.needs_input_grad, ctx.saved_tensors
+        saved = saved[:_INDEX] + saved[_INDEX + 1 :]
         if not torch.compiler.is_compiling() and not torch.is_grad_enabled():
             found = _cpu.run_backward(ctx.plan, needs, grad, saved)
             if found is not None:

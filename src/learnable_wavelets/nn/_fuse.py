@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from .._checks import check_input
 from ..kernels import _dispatch as kernels
 from ..kernels._layout import Layout
+from ..kernels._precision import cat
 from ..kernels._sandwich import Sandwich
 from ._hooks import has_hooks
 from ._layer import Banks, SandwichLayer
@@ -63,11 +64,11 @@ def _fuse_group(modules: list[nn.Module], context: SequenceContext) -> Function:
     n = first.layout.n
     biases = [part.bias for part in parts if part.bias is not None]
     operands = first._replace(
-        diag_in=torch.cat([part.diag_in.view(1, n) for part in parts]),
+        diag_in=cat([part.diag_in.view(1, n) for part in parts]),
         permutation=torch.cat([part.permutation for part in parts]),
-        diag_mid=torch.cat([part.diag_mid for part in parts]),
-        diag_out=torch.cat([part.diag_out for part in parts]),
-        bias=torch.cat(biases) if biases else None,
+        diag_mid=cat([part.diag_mid for part in parts]),
+        diag_out=cat([part.diag_out for part in parts]),
+        bias=cat(biases) if biases else None,
         layout=Layout(n, len(parts) * n, n, len(parts), sum_blocks=False, wrap_outputs=False),
     )
     return partial(_apply, operands=operands)

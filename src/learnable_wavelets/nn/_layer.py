@@ -163,7 +163,7 @@ class SandwichLayer(ConfiguredModule, ABC):
             input = input.to(diag_out.dtype)
         operands = self._operands(input, diag_in, diag_mid, diag_out, bias, self._transform(input))
         if not torch.compiler.is_compiling() and vars(type(self)).get("_PLAIN"):
-            new = self._prepared.prepare(self, self._PLAIN_FILTER, operands)
+            new = self._prepared.prepare(self, self._PLAIN_FILTER, operands, diag_out.dtype)
             if new and not torch.is_grad_enabled() and not any(map(has_hooks, self.children())):
                 return self.forward(input)  # the first call rounds as the others do
         y = kernels.sandwich(input, operands)

@@ -8,6 +8,8 @@ from math import prod
 import torch
 from torch import Tensor
 
+from ..kernels._precision import cat
+
 
 def apply_to_rows(function: Callable[[Tensor], Tensor], input: Tensor) -> Tensor:
     """Return `function` of every row of a nested tensor, in its layout and with its lengths.
@@ -28,7 +30,7 @@ def apply_to_rows(function: Callable[[Tensor], Tensor], input: Tensor) -> Tensor
         raise ValueError(f"`input` must have one last dimension in all of its parts, got nested shapes {shapes}")
     counts = [prod(part.shape[:-1]) for part in parts]
     flat = [part.reshape(count, part.shape[-1]) for part, count in zip(parts, counts, strict=True)]
-    rows = function(torch.cat(flat))
+    rows = function(cat(flat))
     pieces = torch.split(rows, counts)
     shaped = [piece.reshape(*part.shape[:-1], rows.shape[-1]) for piece, part in zip(pieces, parts, strict=True)]
     return torch.nested.as_nested_tensor(shaped)

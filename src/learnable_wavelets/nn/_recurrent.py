@@ -121,6 +121,7 @@ class Gated(nn.Module, ABC):
                     expected = f"{len(indices) * h.shape[-1]} outputs from {h.shape[-1]} inputs"
                     raise ValueError(f"`recurrent_layer` must make layers with {expected}, got {y.shape[-1]}")
                 # a chunk of the whole would cost a copy in the backward pass
+                y = y.to(h.dtype)  # of autocast, whose half type may not mix with that of the states
                 found.update(zip(indices, y.chunk(len(indices), dim=-1) if len(indices) > 1 else (y,), strict=True))
             return [found[index] for index in range(len(gates))]
 

@@ -15,6 +15,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from .._checks import check_dropout, check_flag, check_size
 from ..kernels import _dispatch as kernels
+from ..kernels._precision import cat, stack
 from ..kernels._recurrence import Inputs as KernelInputs
 from ..kernels._recurrence import Recurrence
 from ..kernels.reference import is_exporting_onnx, scan
@@ -150,8 +151,8 @@ class Recurrent(Gated):
                 y, end = self._run_cell(x, steps, starts[len(ends)], suffix, bool(reverse), context)
                 outputs.append(y)
                 ends.append(end)
-            x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
-        return x.to(dtype), tuple(torch.stack(list(states)).to(dtype) for states in zip(*ends, strict=True))
+            x = outputs[0] if len(outputs) == 1 else cat(outputs, dim=-1)
+        return x.to(dtype), tuple(stack(states).to(dtype) for states in zip(*ends, strict=True))
 
     def _run_cell(
         self, x: Tensor, steps: Steps, start: State, suffix: str, reverse: bool, context: SequenceContext

@@ -12,7 +12,8 @@ from ._recurrent import LAYERS, factory, settings
 
 EMBEDDED, HIDDEN, BATCH, EPOCHS = 100, 512, 32, 60
 LENGTH, WARM = 400, 80
-QUICK_LENGTH, QUICK_WARM, QUICK_STEPS, QUICK_EVALUATED = 100, 20, 150, 4
+QUICK_LENGTH, QUICK_WARM, QUICK_STEPS = 100, 20, 150
+QUICK_LIMITS = {"validation": 4, "test": 4}
 
 
 def load(options: Options, device: torch.device) -> Task:
@@ -20,7 +21,7 @@ def load(options: Options, device: torch.device) -> Task:
     text = load_text(options.data, options.text)
     if options.preset == "quick":
         text = text._replace(name=f"{text.name}-{QUICK_LENGTH}")
-        return Characters(text, BATCH, QUICK_LENGTH, QUICK_WARM, device, QUICK_EVALUATED)
+        return Characters(text, BATCH, QUICK_LENGTH, QUICK_WARM, device, QUICK_LIMITS)
     return Characters(text, BATCH, LENGTH, WARM, device)
 
 

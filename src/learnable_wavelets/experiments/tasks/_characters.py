@@ -1,7 +1,8 @@
 """Predict the next character: windows of a text, and every character of the held-out texts once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import log
+from types import MappingProxyType
 
 import torch
 from torch.nn import functional as F
@@ -17,13 +18,19 @@ class Characters(Task):
     """Inputs `(N, T)` and targets, the same shifted by one, as indices; the first `warm` predictions do not count.
 
     A step takes `batch` windows, each from the state zero as published, from random places of the training text.
-    An evaluation reads at most `limit` batches of 128 windows.
+    An evaluation reads all windows of its split, or the first `limits[split]` batches of 128 of them.
     """
 
     metrics = ("bpc", "accuracy")
 
     def __init__(
-        self, text: Text, batch: int, length: int, warm: int, device: torch.device, limit: int | None = None
+        self,
+        text: Text,
+        batch: int,
+        length: int,
+        warm: int,
+        device: torch.device,
+        limits: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         index = {character: i for i, character in enumerate(text.alphabet)}
         self.data, self.source, self.symbols = text.name, text.source, len(index)
@@ -33,7 +40,8 @@ class Characters(Task):
         )
         if min(len(self._train), len(valid), len(test)) <= length:
             raise ValueError(f"each split of the text must be longer than {length} characters")
-        self._parts = {name: self._windows(part)[:limit] for name, part in (("validation", valid), ("test", test))}
+        splits = {"validation": valid, "test": test}
+        self._parts = {name: self._windows(part)[: limits.get(name)] for name, part in splits.items()}
         self.interval = -(-len(self._train) // (batch * (length - warm)))
 
     def batch(self, seed: int, step: int) -> Batch:

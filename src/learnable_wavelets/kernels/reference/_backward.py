@@ -45,8 +45,8 @@ def gradients(
     with full_precision(grad), _recording(twice):
         if not twice:
             grad = grad.clone() if grad.is_inference() else grad
-        leaves = [  # the bare operators take inputs without a graph
-            t if t is None or (twice and t.requires_grad) else _leaf(t).requires_grad_(bool(needed))
+        leaves = [
+            t if t is None else _source(t, twice).requires_grad_(bool(needed) or (twice and t.requires_grad))
             for t, needed in zip(inputs, needs, strict=True)
         ]
         wanted = [t for t, needed in zip(leaves, needs, strict=True) if needed and t is not None]
@@ -67,6 +67,12 @@ def _recording(twice: bool) -> contextlib.AbstractContextManager[object]:
     return contextlib.nullcontext() if twice else torch.inference_mode(False)
 
 
-def _leaf(tensor: Tensor) -> Tensor:
-    """Return a tensor without a graph that autograd takes, as it does no tensor of inference mode."""
+def _source(tensor: Tensor, twice: bool) -> Tensor:
+    """Return the values as a tensor that no other input is computed from.
+
+    Among the saved tensors a filter may be computed from another, and data from both: the gradient of a saved tensor
+    itself would count those ways once more. Without a graph it is detached: autograd takes no tensor of inference mode.
+    """
+    if twice and tensor.requires_grad:
+        return tensor.view_as(tensor)
     return tensor.clone() if tensor.is_inference() else tensor.detach()

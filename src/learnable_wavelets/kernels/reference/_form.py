@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from .._layout import Layout
+from .._sandwich import Transform
 from . import _blocks, _wavelet
 
 
@@ -30,6 +32,15 @@ def reconstruct(coeffs: Sequence[Tensor | None], lo: Tensor, hi: Tensor, mode: s
     if 1 < len(present) == len(coeffs) and _takes_blocks(present[0]):
         return _blocks.reconstruct(present, lo, hi, mode)
     return _wavelet.reconstruct(coeffs, lo, hi, mode)
+
+
+def is_one_matrix(layout: Layout, transform: Transform) -> bool:
+    """Return whether a whole layer is exported as one product with its matrix: long filters and small widths."""
+    lo = transform.bank[0]
+    if lo is None or not is_exporting_onnx():
+        return False
+    products = 2 * layout.blocks * layout.n * _blocks.cost(layout.n, lo.shape[0], transform.mode, transform.level)
+    return products >= layout.in_features * layout.out_features
 
 
 def take(x: Tensor, index: Tensor) -> Tensor:

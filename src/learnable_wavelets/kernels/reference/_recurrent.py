@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from .._precision import full_precision
+from .._precision import cat, full_precision
 from .._recurrence import GATES, Inputs, Recurrence
 from .._sandwich import Sandwich, sources
 from ._backward import gradients
@@ -58,10 +58,10 @@ def recurrent_backward(
         diag_in, *others = rest[count:]
         replaced = Sandwich.from_flat((diag_in, permutation, *others, *constants))
         results = recurrent(Inputs(*dense), rest[:count], recurrence._replace(gates=replaced))
-        return torch.cat([t.flatten() for t in results[: 1 + count]])
+        return torch.cat([t.reshape(-1) for t in results[: 1 + count]])
 
     leaves = (*inputs, *start, *sources(inputs.data, gates.tensors())[1:])
-    return gradients(function, leaves, torch.cat([g.flatten() for g in grads]), needs)
+    return gradients(function, leaves, torch.cat([g.reshape(-1) for g in grads]), needs)
 
 
 def scan(step: Step, inputs: Sequence[Products], start: State, *, reverse: bool, kept: int = 1) -> tuple[State, State]:
@@ -81,13 +81,13 @@ def scan(step: Step, inputs: Sequence[Products], start: State, *, reverse: bool,
             ended.append(tuple(s[batch:] for s in state))
             state = tuple(s[:batch] for s in state)
         elif batch > rows:
-            state = tuple(torch.cat([s, s0[rows:batch]]) for s, s0 in zip(state, start, strict=True))
+            state = tuple(cat([s, s0[rows:batch]]) for s, s0 in zip(state, start, strict=True))
         state = step(x, state)
         outputs.append(state[:kept])
     for rest in reversed(ended):
-        state = tuple(torch.cat([s, r]) for s, r in zip(state, rest, strict=True))
+        state = tuple(cat([s, r]) for s, r in zip(state, rest, strict=True))
     columns = zip(*(outputs[::-1] if reverse else outputs), strict=True)
-    return tuple(torch.cat(column) for column in columns), state
+    return tuple(cat(column) for column in columns), state
 
 
 def _products(inputs: Inputs, recurrence: Recurrence) -> list[Product]:

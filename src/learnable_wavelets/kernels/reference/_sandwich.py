@@ -8,7 +8,7 @@ from torch.nn.functional import pad
 
 from .._layout import Layout
 from .._sandwich import Sandwich, Transform
-from ._form import decompose, reconstruct, take
+from ._form import decompose, is_one_matrix, reconstruct, take
 from ._hadamard import hadamard_transform
 from ._wavelet import coeff_lengths
 
@@ -23,6 +23,18 @@ def sandwich(x: Tensor, operands: Sandwich) -> Tensor:
     Returns:
         `(..., out_features)`.
     """
+    form = _product if is_one_matrix(operands.layout, operands.transform) else _formula
+    return form(x, operands)
+
+
+def _product(x: Tensor, operands: Sandwich) -> Tensor:
+    """Multiply by the matrix of the layer, which a runtime computes when it loads the program."""
+    unit = torch.eye(operands.layout.in_features, dtype=operands.diag_out.dtype, device=x.device)
+    y = x.to(unit.dtype) @ _formula(unit, operands._replace(bias=None))
+    return (y if operands.bias is None else y + operands.bias).to(x.dtype)
+
+
+def _formula(x: Tensor, operands: Sandwich) -> Tensor:
     diag_in, permutation, diag_mid, diag_out, bias, transform, layout, scale = operands
     coeffs = _transform(_split_input(x.to(diag_out.dtype), diag_in, layout), transform)
     mixed = _permute(coeffs, permutation) * (diag_mid if scale == 1 else diag_mid * scale)
