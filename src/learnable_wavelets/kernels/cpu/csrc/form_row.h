@@ -36,8 +36,8 @@ LW_LOCAL void NAME(store_row)(const T *t, int64_t cols, const T *S, const T *bia
     }
 }
 
-LW_LOCAL void NAME(gather_row)(const T *c, const int64_t *perm, const T *G, T scale, T *z, int64_t m) {
-    for (int64_t i = 0; i < m; i++) z[i] = c[perm[i]] * (G[i] * scale);
+LW_LOCAL void NAME(gather_row)(const T *c, const int64_t *perm, const T *G, T *z, int64_t m) {
+    for (int64_t i = 0; i < m; i++) z[i] = c[perm[i]] * G[i];
 }
 
 LW_LOCAL void NAME(gather_back_row)(const T *gz, const T *c, const int64_t *perm, T scale, int64_t m, T *gG) {
@@ -92,8 +92,8 @@ LW_LOCAL void NAME(load_hadamard_row)(const void *x, int bf16, int64_t ld, int64
 }
 
 /* A tile does the far passes first and the near ones later; a row does all of them later. */
-LW_LOCAL void NAME(gather_far_row)(const T *c, const int64_t *perm, const T *G, T scale, T *z, int64_t n) {
-    NAME(gather_row)(c, perm, G, scale, z, n);
+LW_LOCAL void NAME(gather_far_row)(const T *c, const int64_t *perm, const T *G, T *z, int64_t n) {
+    NAME(gather_row)(c, perm, G, z, n);
 }
 
 LW_LOCAL void NAME(hadamard_near_row)(T *t, int64_t n) { NAME(hadamard_row)(t, n); }

@@ -1,22 +1,25 @@
 /* Between memory and tiles. A tile holds LANES rows side by side: line i is column i of those rows. */
 
+/* Every loop over `r` has a constant count and is unrolled: `r` then stays in registers. */
 LW_INLINE void NAME(tile_load_io)(const void *x, const int bf16, int64_t ld, int64_t row, int nrows, int64_t col,
-                                  int64_t cols, const T *B, vec *t, int64_t n, T *colsum) {
+                                  int64_t cols, const T *B, vec *t, int64_t n, T *colsum, const int hadamard) {
     int64_t base = row * ld + col, c = 0;
-    vec r[LANES];
     for (; c < cols; c += LANES) {
+        vec r[LANES];
         if (c + LANES > cols) { /* the last columns once more, or one by one */
-            if (cols < LANES || colsum) break;
+            if (cols < LANES || colsum || hadamard) break;
             c = cols - LANES;
         }
         if (nrows == LANES) {
             LW_UNROLL
             for (int i = 0; i < LANES; i++) r[i] = NAME(load)(x, base + i * ld + c, bf16);
         } else {
+            LW_UNROLL
             for (int i = 0; i < LANES; i++) r[i] = i < nrows ? NAME(load)(x, base + i * ld + c, bf16) : NAME(zero)();
         }
         if (colsum) {
             vec s = r[0];
+            LW_UNROLL
             for (int i = 1; i < LANES; i++) s += r[i];
             NAME(storeu)(colsum + c, NAME(loadu)(colsum + c) + s);
         }
@@ -26,13 +29,13 @@ LW_INLINE void NAME(tile_load_io)(const void *x, const int bf16, int64_t ld, int
             for (int i = 0; i < LANES; i++) r[i] *= b;
         }
         NAME(transpose)(r);
+        if (hadamard) NAME(butterflies)(r, LANES);
         LW_UNROLL
         for (int i = 0; i < LANES; i++) t[c + i] = r[i];
     }
     if (c < cols) {
         int64_t rest = cols - c;
-        vec b = B ? NAME(load_part)(B, c, rest, 0) : NAME(zero)();
-        vec s = NAME(zero)();
+        vec r[LANES], b = B ? NAME(load_part)(B, c, rest, 0) : NAME(zero)(), s = NAME(zero)();
         for (int i = 0; i < LANES; i++) {
             r[i] = i < nrows ? NAME(load_part)(x, base + i * ld + c, rest, bf16) : NAME(zero)();
             s += r[i];
@@ -40,32 +43,35 @@ LW_INLINE void NAME(tile_load_io)(const void *x, const int bf16, int64_t ld, int
         }
         if (colsum) NAME(store_part)(colsum, c, s + NAME(load_part)(colsum, c, rest, 0), rest, 0);
         NAME(transpose)(r);
+        if (hadamard) NAME(butterflies)(r, LANES), rest = LANES;
         for (int i = 0; i < rest; i++) t[c + i] = r[i];
+        c += rest;
     }
-    for (c = cols; c < n; c++) t[c] = NAME(zero)();
+    for (c = lw_max(c, cols); c < n; c++) t[c] = NAME(zero)();
 }
 
 /* t[i] = x[row.., col + i] * B[i] for i < cols, zero up to n; colsum[i] += the sum of x over the rows. B, colsum: or NULL */
 LW_LOCAL void NAME(load_tile)(const void *x, int bf16, int64_t ld, int64_t row, int nrows, int64_t col, int64_t cols,
                               const T *B, vec *t, int64_t n, T *colsum) {
     if (bf16)
-        NAME(tile_load_io)(x, 1, ld, row, nrows, col, cols, B, t, n, colsum);
+        NAME(tile_load_io)(x, 1, ld, row, nrows, col, cols, B, t, n, colsum, 0);
     else
-        NAME(tile_load_io)(x, 0, ld, row, nrows, col, cols, B, t, n, colsum);
+        NAME(tile_load_io)(x, 0, ld, row, nrows, col, cols, B, t, n, colsum, 0);
 }
 
 LW_INLINE void NAME(tile_store_io)(const vec *t, int64_t cols, const T *S, const T *bias, void *y, const int bf16,
-                                   int64_t ld, int64_t row, int nrows, int64_t col) {
+                                   int64_t ld, int64_t row, int nrows, int64_t col, const int hadamard) {
     int64_t base = row * ld + col, c = 0;
-    vec r[LANES];
     for (; c < cols; c += LANES) {
+        vec r[LANES];
         if (c + LANES > cols) {
-            if (cols < LANES) break;
+            if (cols < LANES || hadamard) break;
             c = cols - LANES;
         }
         vec b = bias ? NAME(loadu)(bias + c) : NAME(zero)();
         LW_UNROLL
         for (int i = 0; i < LANES; i++) r[i] = t[c + i];
+        if (hadamard) NAME(butterflies)(r, LANES);
         NAME(transpose)(r);
         if (S) {
             vec s = NAME(loadu)(S + c);
@@ -76,15 +82,17 @@ LW_INLINE void NAME(tile_store_io)(const vec *t, int64_t cols, const T *S, const
             LW_UNROLL
             for (int i = 0; i < LANES; i++) NAME(store)(y, base + i * ld + c, r[i], bf16);
         } else {
-            for (int i = 0; i < nrows; i++) NAME(store)(y, base + i * ld + c, r[i], bf16);
+            LW_UNROLL
+            for (int i = 0; i < LANES; i++)
+                if (i < nrows) NAME(store)(y, base + i * ld + c, r[i], bf16);
         }
     }
     if (c < cols) {
         int64_t rest = cols - c;
-        vec s = NAME(zero)() + 1;
+        vec r[LANES], s = NAME(zero)() + 1, b = bias ? NAME(load_part)(bias, c, rest, 0) : NAME(zero)();
         if (S) s = NAME(load_part)(S, c, rest, 0);
-        vec b = bias ? NAME(load_part)(bias, c, rest, 0) : NAME(zero)();
-        for (int i = 0; i < LANES; i++) r[i] = i < rest ? t[c + i] : NAME(zero)();
+        for (int i = 0; i < LANES; i++) r[i] = hadamard || i < rest ? t[c + i] : NAME(zero)();
+        if (hadamard) NAME(butterflies)(r, LANES);
         NAME(transpose)(r);
         for (int i = 0; i < nrows; i++) NAME(store_part)(y, base + i * ld + c, r[i] * s + b, rest, bf16);
     }
@@ -94,13 +102,13 @@ LW_INLINE void NAME(tile_store_io)(const vec *t, int64_t cols, const T *S, const
 LW_LOCAL void NAME(store_tile)(const vec *t, int64_t cols, const T *S, const T *bias, void *y, int bf16, int64_t ld,
                                int64_t row, int nrows, int64_t col) {
     if (bf16)
-        NAME(tile_store_io)(t, cols, S, bias, y, 1, ld, row, nrows, col);
+        NAME(tile_store_io)(t, cols, S, bias, y, 1, ld, row, nrows, col, 0);
     else
-        NAME(tile_store_io)(t, cols, S, bias, y, 0, ld, row, nrows, col);
+        NAME(tile_store_io)(t, cols, S, bias, y, 0, ld, row, nrows, col, 0);
 }
 
-LW_LOCAL void NAME(gather_tile)(const vec *c, const int64_t *perm, const T *G, T scale, vec *z, int64_t m) {
-    for (int64_t i = 0; i < m; i++) z[i] = c[perm[i]] * (G[i] * scale);
+LW_LOCAL void NAME(gather_tile)(const vec *c, const int64_t *perm, const T *G, vec *z, int64_t m) {
+    for (int64_t i = 0; i < m; i++) z[i] = c[perm[i]] * G[i];
 }
 
 /* to[i..] += the sums over the lanes of a[i] * b[..], LANES lines at a time */
@@ -153,38 +161,54 @@ LW_LOCAL void NAME(scale_back_tile)(const vec *gy, vec *u, int64_t count, const 
     }
 }
 
+/* The rows of one group of LANES columns, `at` the place of the first; all of them where `whole`. */
+LW_INLINE void NAME(input_back_group)(const vec *gh, int64_t rest, const T *B, const void *x, void *gx, const int bf16,
+                                      int64_t ld, int64_t at, int nrows, T *gB, T *acc, int first, int last,
+                                      const int hadamard, const int whole) {
+    vec r[LANES], sum = NAME(zero)(), b = whole ? NAME(loadu)(B) : NAME(load_part)(B, 0, rest, 0);
+    LW_UNROLL
+    for (int i = 0; i < LANES; i++) r[i] = whole || hadamard || i < rest ? gh[i] : NAME(zero)();
+    if (hadamard) NAME(butterflies)(r, LANES);
+    NAME(transpose)(r);
+    if (gB) {
+        LW_UNROLL
+        for (int i = 0; i < LANES; i++)
+            if (whole)
+                sum += r[i] * NAME(load)(x, at + i * ld, bf16);
+            else if (i < nrows)
+                sum += r[i] * NAME(load_part)(x, at + i * ld, rest, bf16);
+        if (whole)
+            NAME(storeu)(gB, NAME(loadu)(gB) + sum);
+        else
+            NAME(store_part)(gB, 0, NAME(load_part)(gB, 0, rest, 0) + sum, rest, 0);
+    }
+    LW_UNROLL
+    for (int i = 0; i < LANES; i++) {
+        if (!gx || (!whole && i >= nrows)) continue;
+        T *kept = acc + i * LANES; /* only touched when there are several blocks */
+        vec g = r[i] * b;
+        if (!first) g += NAME(loadu)(kept);
+        if (!last)
+            NAME(storeu)(kept, g);
+        else if (whole)
+            NAME(store)(gx, at + i * ld, g, bf16);
+        else
+            NAME(store_part)(gx, at + i * ld, g, rest, bf16);
+    }
+}
+
 LW_INLINE void NAME(input_back_io)(const vec *gh, int64_t cols, const T *B, const void *x, void *gx, const int bf16,
-                                   int64_t ld, int64_t row, int nrows, int64_t col, T *gB, T *acc, int first, int last) {
+                                   int64_t ld, int64_t row, int nrows, int64_t col, T *gB, T *acc, int first, int last,
+                                   const int hadamard) {
     for (int64_t c = 0; c < cols; c += LANES) {
-        int64_t rest = cols - c;
-        int whole = rest >= LANES;
-        vec r[LANES], sum = NAME(zero)();
-        vec b = whole ? NAME(loadu)(B + c) : NAME(load_part)(B, c, rest, 0);
-        if (whole) {
-            LW_UNROLL
-            for (int i = 0; i < LANES; i++) r[i] = gh[c + i];
-        } else {
-            for (int i = 0; i < LANES; i++) r[i] = i < rest ? gh[c + i] : NAME(zero)();
-        }
-        NAME(transpose)(r);
-        for (int i = 0; gB && i < nrows; i++) {
-            int64_t at = (row + i) * ld + col + c;
-            sum += r[i] * (whole ? NAME(load)(x, at, bf16) : NAME(load_part)(x, at, rest, bf16));
-        }
-        if (gB && whole) NAME(storeu)(gB + c, NAME(loadu)(gB + c) + sum);
-        if (gB && !whole) NAME(store_part)(gB, c, NAME(load_part)(gB, c, rest, 0) + sum, rest, 0);
-        for (int i = 0; gx && i < nrows; i++) {
-            int64_t at = (row + i) * ld + col + c;
-            T *kept = acc + (c * LANES + i * LANES); /* only touched when there are several blocks */
-            vec g = r[i] * b;
-            if (!first) g += NAME(loadu)(kept);
-            if (!last)
-                NAME(storeu)(kept, g);
-            else if (whole)
-                NAME(store)(gx, at, g, bf16);
-            else
-                NAME(store_part)(gx, at, g, rest, bf16);
-        }
+        int64_t rest = lw_min(cols - c, LANES), at = row * ld + col + c;
+        T *gB_here = gB ? gB + c : NULL, *kept = acc + c * LANES;
+        if (rest < LANES || nrows < LANES)
+            NAME(input_back_group)(gh + c, rest, B + c, x, gx, bf16, ld, at, nrows, gB_here, kept, first, last, hadamard, 0);
+        else if (first && last)
+            NAME(input_back_group)(gh + c, rest, B + c, x, gx, bf16, ld, at, LANES, gB_here, kept, 1, 1, hadamard, 1);
+        else
+            NAME(input_back_group)(gh + c, rest, B + c, x, gx, bf16, ld, at, LANES, gB_here, kept, first, last, hadamard, 1);
     }
 }
 
@@ -192,9 +216,9 @@ LW_INLINE void NAME(input_back_io)(const vec *gh, int64_t cols, const T *B, cons
 LW_LOCAL void NAME(input_back_tile)(const vec *gh, int64_t cols, const T *B, const void *x, void *gx, int bf16, int64_t ld,
                                     int64_t row, int nrows, int64_t col, T *gB, T *acc, int first, int last) {
     if (bf16)
-        NAME(input_back_io)(gh, cols, B, x, gx, 1, ld, row, nrows, col, gB, acc, first, last);
+        NAME(input_back_io)(gh, cols, B, x, gx, 1, ld, row, nrows, col, gB, acc, first, last, 0);
     else
-        NAME(input_back_io)(gh, cols, B, x, gx, 0, ld, row, nrows, col, gB, acc, first, last);
+        NAME(input_back_io)(gh, cols, B, x, gx, 0, ld, row, nrows, col, gB, acc, first, last, 0);
 }
 
 LW_LOCAL void NAME(add_tile)(vec *to, const vec *from, int64_t n) {
@@ -203,42 +227,93 @@ LW_LOCAL void NAME(add_tile)(vec *to, const vec *from, int64_t n) {
 
 LW_LOCAL void NAME(hadamard_tile)(vec *t, int64_t n) { NAME(fwht_lines)(t, n); }
 
-/* load_tile, then the transform: each block while it is in the first-level cache. */
+/* load_tile, then the transform: each block while it is in the first-level cache, its first stages in registers. */
 LW_LOCAL void NAME(load_hadamard_tile)(const void *x, int bf16, int64_t ld, int64_t row, int nrows, int64_t col,
                                        int64_t cols, const T *B, vec *t, int64_t n) {
     int64_t block = lw_min(n, LW_BLOCK);
     for (int64_t s = 0; s < n; s += block) {
-        NAME(load_tile)(x, bf16, ld, row, nrows, col + s, lw_max(0, lw_min(block, cols - s)), B + s, t + s, block, NULL);
-        NAME(fwht_near)(t + s, block, 1);
+        int64_t here = lw_max(0, lw_min(block, cols - s));
+        if (n < LANES)
+            NAME(load_tile)(x, bf16, ld, row, nrows, col, here, B, t, n, NULL);
+        else if (bf16)
+            NAME(tile_load_io)(x, 1, ld, row, nrows, col + s, here, B + s, t + s, block, NULL, 1);
+        else
+            NAME(tile_load_io)(x, 0, ld, row, nrows, col + s, here, B + s, t + s, block, NULL, 1);
+        NAME(fwht_near)(t + s, block, n < LANES ? 1 : LANES);
     }
     NAME(fwht_far)(t, n, block);
 }
 
-/* gather_tile, then the passes further than a block; the first of them takes the lines as they come in. */
-LW_LOCAL void NAME(gather_far_tile)(const vec *c, const int64_t *perm, const T *G, T scale, vec *z, int64_t n) {
-    int64_t block = lw_min(n, LW_BLOCK);
-    if (n == block) {
-        NAME(gather_tile)(c, perm, G, scale, z, n);
-        return;
-    }
-    int radix = NAME(next_radix)(n / block, 8);
-    int64_t h = n / radix;
+LW_INLINE void NAME(gather_butterfly)(const vec *c, const int64_t *perm, const T *G, vec *z, int64_t h, const int radix) {
     for (int64_t j = 0; j < h; j++) {
-        for (int64_t i = j; i < n; i += h) z[i] = c[perm[i]] * (G[i] * scale);
-        NAME(butterfly)(z + j, h, radix);
+        vec r[16];
+        LW_UNROLL
+        for (int i = 0; i < radix; i++) r[i] = c[perm[j + i * h]] * G[j + i * h];
+        NAME(butterflies)(r, radix);
+        LW_UNROLL
+        for (int i = 0; i < radix; i++) z[j + i * h] = r[i];
     }
-    for (int64_t s = 0; s < n; s += h) NAME(fwht_far)(z + s, h, block);
 }
 
-LW_LOCAL void NAME(hadamard_near_tile)(vec *t, int64_t n) { NAME(fwht_blocks)(t, n); }
+/* gather_tile, then the passes that `hadamard_near` and `hadamard_store` leave: those further than LANES in one block, or
+ * than a block. The first of them takes the lines as they come in. */
+LW_LOCAL void NAME(gather_far_tile)(const vec *c, const int64_t *perm, const T *G, vec *z, int64_t n) {
+    int64_t from = n <= LW_BLOCK ? LANES : LW_BLOCK;
+    if (n <= from) {
+        NAME(gather_tile)(c, perm, G, z, n);
+        return;
+    }
+    int radix = NAME(next_radix)(n / from, n <= LW_BLOCK ? LW_RADIX : 8);
+    int64_t h = n / radix;
+    switch (radix) {
+#if LW_RADIX >= 16
+    case 16: NAME(gather_butterfly)(c, perm, G, z, h, 16); break;
+#endif
+    case 8: NAME(gather_butterfly)(c, perm, G, z, h, 8); break;
+    case 4: NAME(gather_butterfly)(c, perm, G, z, h, 4); break;
+    default: NAME(gather_butterfly)(c, perm, G, z, h, 2);
+    }
+    for (int64_t s = 0; s < n; s += h) {
+        if (n <= LW_BLOCK)
+            NAME(fwht_near)(z + s, h, LANES);
+        else
+            NAME(fwht_far)(z + s, h, from);
+    }
+}
+
+/* What gather_far leaves of a block, but for the stages within LANES lines. */
+LW_INLINE void NAME(middle)(vec *t, int64_t n, int64_t block) {
+    if (n > LW_BLOCK) NAME(fwht_near)(t, block, LANES);
+}
+
+LW_LOCAL void NAME(hadamard_near_tile)(vec *t, int64_t n) {
+    int64_t block = lw_min(n, LW_BLOCK);
+    for (int64_t s = 0; s < n; s += block) {
+        NAME(middle)(t + s, n, block);
+        if (n < LANES)
+            NAME(fwht_near)(t, n, 1);
+        else
+            for (int64_t i = s; i < s + block; i += LANES) NAME(butterfly)(t + i, 1, LANES);
+    }
+}
 
 /* hadamard_near_tile, then store_tile, block by block. */
 LW_LOCAL void NAME(hadamard_store_tile)(vec *t, int64_t n, int64_t cols, const T *S, const T *bias, void *y, int bf16,
                                         int64_t ld, int64_t row, int nrows) {
     int64_t block = lw_min(n, LW_BLOCK);
+    if (n < LANES) {
+        NAME(fwht_near)(t, n, 1);
+        NAME(store_tile)(t, cols, S, bias, y, bf16, ld, row, nrows, 0);
+        return;
+    }
     for (int64_t s = 0; s < cols; s += block) {
-        NAME(fwht_near)(t + s, block, 1);
-        NAME(store_tile)(t + s, lw_min(block, cols - s), S + s, bias ? bias + s : NULL, y, bf16, ld, row, nrows, s);
+        const T *bias_here = bias ? bias + s : NULL;
+        int64_t here = lw_min(block, cols - s);
+        NAME(middle)(t + s, n, block);
+        if (bf16)
+            NAME(tile_store_io)(t + s, here, S + s, bias_here, y, 1, ld, row, nrows, s, 1);
+        else
+            NAME(tile_store_io)(t + s, here, S + s, bias_here, y, 0, ld, row, nrows, s, 1);
     }
 }
 

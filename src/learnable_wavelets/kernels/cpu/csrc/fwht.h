@@ -1,60 +1,48 @@
 /* Walsh-Hadamard transform of lines: n vectors, n a power of two, transformed across the vectors, not inside them.
  * A tile [n][LANES] is n lines; one long row is n / LANES lines, whose vectors are then transformed inside too. */
 
-#define BUTTERFLY(a, b)     \
-    do {                    \
-        vec sum_ = a + b;   \
-        b = a - b;          \
-        a = sum_;           \
+/* a - b. Where sums and products have units of their own, a product keeps both busy: -1 times b, unknown to the compiler,
+ * which would make a difference of it; the bits are those of a difference. */
+LW_INLINE vec NAME(less)(vec a, vec b) {
+#ifdef LW_FMA
+    vec minus = NAME(zero)() - 1;
+    __asm__("" : "+v"(minus));
+    return a + b * minus;
+#else
+    return a - b;
+#endif
+}
+
+#define BUTTERFLY(a, b)          \
+    do {                         \
+        vec sum_ = a + b;        \
+        b = NAME(less)(a, b);    \
+        a = sum_;                \
     } while (0)
 
-LW_INLINE void NAME(radix2)(vec *t, int64_t h) {
-    vec a = t[0], b = t[h];
-    t[0] = a + b;
-    t[h] = a - b;
+/* The transform of `radix` vectors, a constant, at most 16. */
+LW_INLINE void NAME(butterflies)(vec *r, const int radix) {
+    LW_UNROLL
+    for (int i = 0; i < radix / 2; i++) BUTTERFLY(r[2 * i], r[2 * i + 1]);
+    LW_UNROLL
+    for (int i = 0; i < radix / 4; i++) {
+        BUTTERFLY(r[4 * i], r[4 * i + 2]);
+        BUTTERFLY(r[4 * i + 1], r[4 * i + 3]);
+    }
+    LW_UNROLL
+    for (int i = 0; i < radix / 8 * 4; i++) BUTTERFLY(r[i / 4 * 8 + i % 4], r[i / 4 * 8 + i % 4 + 4]);
+    LW_UNROLL
+    for (int i = 0; i < radix / 16 * 8; i++) BUTTERFLY(r[i], r[i + 8]);
 }
-
-LW_INLINE void NAME(radix4)(vec *t, int64_t h) {
-    vec a = t[0], b = t[h], c = t[2 * h], d = t[3 * h];
-    BUTTERFLY(a, b);
-    BUTTERFLY(c, d);
-    t[0] = a + c;
-    t[h] = b + d;
-    t[2 * h] = a - c;
-    t[3 * h] = b - d;
-}
-
-/* the 8-point transform of eight named vectors */
-#define EIGHT(a, b, c, d, e, f, g, i)                                                          \
-    BUTTERFLY(a, b); BUTTERFLY(c, d); BUTTERFLY(e, f); BUTTERFLY(g, i);                        \
-    BUTTERFLY(a, c); BUTTERFLY(b, d); BUTTERFLY(e, g); BUTTERFLY(f, i);                        \
-    BUTTERFLY(a, e); BUTTERFLY(b, f); BUTTERFLY(c, g); BUTTERFLY(d, i)
-
-LW_INLINE void NAME(radix8)(vec *t, int64_t h) {
-    vec a = t[0], b = t[h], c = t[2 * h], d = t[3 * h], e = t[4 * h], f = t[5 * h], g = t[6 * h], i = t[7 * h];
-    EIGHT(a, b, c, d, e, f, g, i);
-    t[0] = a, t[h] = b, t[2 * h] = c, t[3 * h] = d, t[4 * h] = e, t[5 * h] = f, t[6 * h] = g, t[7 * h] = i;
-}
-
-#if LW_RADIX >= 16
-LW_INLINE void NAME(radix16)(vec *t, int64_t h) {
-    vec *s = t + 8 * h;
-    vec a = t[0], b = t[h], c = t[2 * h], d = t[3 * h], e = t[4 * h], f = t[5 * h], g = t[6 * h], i = t[7 * h];
-    EIGHT(a, b, c, d, e, f, g, i);
-    vec A = s[0], B = s[h], C = s[2 * h], D = s[3 * h], E_ = s[4 * h], F_ = s[5 * h], G = s[6 * h], I_ = s[7 * h];
-    EIGHT(A, B, C, D, E_, F_, G, I_);
-    BUTTERFLY(a, A); BUTTERFLY(b, B); BUTTERFLY(c, C); BUTTERFLY(d, D);
-    BUTTERFLY(e, E_); BUTTERFLY(f, F_); BUTTERFLY(g, G); BUTTERFLY(i, I_);
-    t[0] = a, t[h] = b, t[2 * h] = c, t[3 * h] = d, t[4 * h] = e, t[5 * h] = f, t[6 * h] = g, t[7 * h] = i;
-    s[0] = A, s[h] = B, s[2 * h] = C, s[3 * h] = D, s[4 * h] = E_, s[5 * h] = F_, s[6 * h] = G, s[7 * h] = I_;
-}
-#endif
 
 /* One butterfly: t[0], t[h], ..., t[(radix - 1) h]. */
-LW_INLINE void NAME(butterfly)(vec *t, int64_t h, int radix) {
-    if (radix == 8) NAME(radix8)(t, h);
-    else if (radix == 4) NAME(radix4)(t, h);
-    else NAME(radix2)(t, h);
+LW_INLINE void NAME(butterfly)(vec *t, int64_t h, const int radix) {
+    vec r[16];
+    LW_UNROLL
+    for (int i = 0; i < radix; i++) r[i] = t[i * h];
+    NAME(butterflies)(r, radix);
+    LW_UNROLL
+    for (int i = 0; i < radix; i++) t[i * h] = r[i];
 }
 
 /* All butterflies of one radix: distance h between the members, `count` starting points from `first` on in each group. */
@@ -64,17 +52,17 @@ LW_LOCAL void NAME(radix_pass)(vec *t, int64_t n, int64_t h, int radix) {
         switch (radix) {
 #if LW_RADIX >= 16
         case 16:
-            for (int64_t j = 0; j < h; j++) NAME(radix16)(p + j, h);
+            for (int64_t j = 0; j < h; j++) NAME(butterfly)(p + j, h, 16);
             break;
 #endif
         case 8:
-            for (int64_t j = 0; j < h; j++) NAME(radix8)(p + j, h);
+            for (int64_t j = 0; j < h; j++) NAME(butterfly)(p + j, h, 8);
             break;
         case 4:
-            for (int64_t j = 0; j < h; j++) NAME(radix4)(p + j, h);
+            for (int64_t j = 0; j < h; j++) NAME(butterfly)(p + j, h, 4);
             break;
         default:
-            for (int64_t j = 0; j < h; j++) NAME(radix2)(p + j, h);
+            for (int64_t j = 0; j < h; j++) NAME(butterfly)(p + j, h, 2);
         }
     }
 }

@@ -37,10 +37,12 @@ LW_INLINE void NAME(fwht_first)(const lw_job *job, int64_t from, vec *t, int64_t
         t[0] = a + c, t[1] = b + d, t[2] = a - c, t[3] = b - d;
     } else {
         for (vec *end = t + lines, *p = t; p < end; p += 8, from += 8 * LANES) {
-            vec a = LOADED(0), b = LOADED(1), c = LOADED(2), d = LOADED(3);
-            vec e = LOADED(4), f = LOADED(5), g = LOADED(6), i = LOADED(7);
-            EIGHT(a, b, c, d, e, f, g, i);
-            p[0] = a, p[1] = b, p[2] = c, p[3] = d, p[4] = e, p[5] = f, p[6] = g, p[7] = i;
+            vec r[8];
+            LW_UNROLL
+            for (int i = 0; i < 8; i++) r[i] = LOADED(i);
+            NAME(butterflies)(r, 8);
+            LW_UNROLL
+            for (int i = 0; i < 8; i++) p[i] = r[i];
         }
         NAME(fwht_near)(t, lines, 8);
     }

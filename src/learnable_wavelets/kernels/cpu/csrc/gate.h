@@ -63,18 +63,18 @@ LW_LOCAL void FORM(multiply)(const NAME(call) *call, int64_t g, const E *x, cons
         return;
     }
     const int64_t *perm = call->perm + g * job->m;
-    const T *B = (const T *)job->B + g * job->in, *G = (const T *)job->G + g * job->m, *f = call->f + 4 * g * job->w.taps;
+    const T *B = (const T *)job->B + g * job->in, *G = call->G + g * job->m, *f = call->f + 4 * g * job->w.taps;
     int hadamard = job->w.mode == LW_HADAMARD;
     E *h = hadamard ? p->c : p->h;
     for (int64_t i = 0; i < job->in; i++) h[i] = x[i] * B[i];
     memset((void *)(h + job->in), 0, (size_t)(job->n - job->in) * sizeof(E));
     if (hadamard) {
         FORM(hadamard)(h, job->n);
-        FORM(gather_far)(h, perm, G, (T)job->scale, p->u, job->m);
+        FORM(gather_far)(h, perm, G, p->u, job->m);
         FORM(hadamard_near)(p->u, job->n);
     } else {
         FORM(decompose)(&job->w, f, h, p->approx, p->c, scratch);
-        FORM(gather_apart)(&job->w, p->c, perm, G, (T)job->scale, p->z);
+        FORM(gather_apart)(&job->w, p->c, perm, G, p->z);
         FORM(reconstruct)(&job->w, f, p->z, p->approx2, p->u, scratch);
     }
     for (int64_t j = job->in; job->wrap && j < job->n; j += job->in)
@@ -122,7 +122,7 @@ LW_LOCAL void FORM(multiply_back)(const NAME(call) *call, int64_t g, const E *x,
         FORM(hadamard)(u, n);
         if (gG) FORM(add_products)(u, p->c, perm, m, gG);
         gh = p->z;
-        FORM(gather_far)(u, inverse, call->G_inverse + g * m, (T)job->scale, gh, m);
+        FORM(gather_far)(u, inverse, call->G_inverse + g * m, gh, m);
         FORM(hadamard_near)(gh, n);
     } else {
         FORM(reconstruct_back)(w, f, u, p->approx2, p->z, gf, scratch);
@@ -131,7 +131,7 @@ LW_LOCAL void FORM(multiply_back)(const NAME(call) *call, int64_t g, const E *x,
             for (int j = w->level; j >= 1; j--)
                 FORM(add_products)(p->z + w->apart[j], p->c, perm + w->detail[j], w->len[j], gG + w->detail[j]);
         }
-        FORM(gather_apart)(w, p->z, inverse, call->G_inverse + g * m, (T)job->scale, p->c);
+        FORM(gather_apart)(w, p->z, inverse, call->G_inverse + g * m, p->c);
         FORM(decompose_back)(w, f, p->c, p->approx, gh, gf, scratch);
     }
     for (int64_t i = 0; s->B && i < in; i++) s->B[g * in + i] += gh[i] * x[i];

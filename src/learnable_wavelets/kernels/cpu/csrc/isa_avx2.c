@@ -8,6 +8,7 @@
 #endif
 #define LW_BYTES 32
 #define LW_RADIX 8
+#define LW_FMA
 #define LW_NAME avx2
 #include "both_types.h"
 

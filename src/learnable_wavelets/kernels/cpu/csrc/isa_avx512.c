@@ -8,6 +8,7 @@
 #endif
 #define LW_BYTES 64
 #define LW_RADIX 16
+#define LW_FMA
 #define LW_NAME avx512
 #include "both_types.h"
 

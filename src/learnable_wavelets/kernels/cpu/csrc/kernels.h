@@ -27,8 +27,9 @@ typedef struct {
     const lw_job *job;
     T *f;             /* the four filters, decomposition ones reversed */
     int64_t *perm;    /* a copy of the permutation, checked: the caller's may be rewritten by another thread */
+    T *G;             /* times `scale` */
     int64_t *inverse; /* of the permutation, to where the coefficients lie apart, */
-    T *G_inverse;     /* and G in its order; backward only */
+    T *G_inverse;     /* and `G` in its order; backward only */
     int64_t scratch_size, at_W, at_H, at_G, at_B, at_S, at_bias, at_filter, part_size;
     int filter_grads, input_grads;
     /* long filters only: `lines` is not 0 */

@@ -18,11 +18,11 @@ LW_LOCAL void FORM(collect)(const lw_plan *w, E *c) {
 }
 
 /* gather, to where a synthesis reads */
-LW_LOCAL void FORM(gather_apart)(const lw_plan *w, const E *c, const int64_t *perm, const T *G, T scale, E *z) {
-    FORM(gather)(c, perm, G, scale, z + w->apart[0], w->len[w->level]);
+LW_LOCAL void FORM(gather_apart)(const lw_plan *w, const E *c, const int64_t *perm, const T *G, E *z) {
+    FORM(gather)(c, perm, G, z + w->apart[0], w->len[w->level]);
     for (int j = w->level; j >= 1; j--) {
         int64_t at = w->detail[j];
-        FORM(gather)(c, perm + at, G + at, scale, z + w->apart[j], w->len[j]);
+        FORM(gather)(c, perm + at, G + at, z + w->apart[j], w->len[j]);
     }
 }
 
@@ -105,8 +105,10 @@ LW_LOCAL void FORM(decompose_back)(const lw_plan *w, const T *f, E *gc, E *appro
         int64_t n = w->len[j - 1], right = FORM(right)(w, j), seen = left + n + right, shift = w->shift + left;
         if (gf && w->mode > LW_ZERO) FORM(fill_margins)(w->mode, to, n, left, right);
         if (gf)
-            FORM(correlate)(g, gd, w->len[j], to - left, seen, gf, gf + w->taps, w->taps, shift, periodic, scratch);
-        FORM(synthesis)(g, gd, w->len[j], to - left, seen, lo, hi, w->taps, shift, periodic, scratch);
+            FORM(synthesis_back)(g, gd, w->len[j], to - left, seen, lo, hi, gf, gf + w->taps, w->taps, shift, periodic,
+                                 scratch);
+        else
+            FORM(synthesis)(g, gd, w->len[j], to - left, seen, lo, hi, w->taps, shift, periodic, scratch);
         if (w->mode > LW_ZERO) FORM(fold_margins)(w->mode, to, n, left, right);
         g = to;
     }
@@ -121,9 +123,10 @@ LW_LOCAL void FORM(reconstruct_back)(const lw_plan *w, const T *f, E *gy, E *app
     for (int j = 1; j <= w->level; j++) {
         E *a = j == w->level ? c + w->apart[0] : approx + w->approx[j], *d = c + w->apart[j];
         if (gf)
-            FORM(correlate)(a, d, w->len[j], g, w->len[j - 1], gf + 2 * w->taps, gf + 3 * w->taps, w->taps, w->shift,
-                            periodic, scratch);
-        FORM(analysis)(g, w->len[j - 1], a, d, w->len[j], lo, hi, w->taps, w->shift, periodic, scratch);
+            FORM(analysis_back)(a, d, w->len[j], g, w->len[j - 1], lo, hi, gf + 2 * w->taps, gf + 3 * w->taps, w->taps,
+                                w->shift, periodic, scratch);
+        else
+            FORM(analysis)(g, w->len[j - 1], a, d, w->len[j], lo, hi, w->taps, w->shift, periodic, scratch);
         g = a;
     }
 }

@@ -13,11 +13,14 @@ typedef void (*NAME(unit))(const NAME(call) *, int64_t row, int nrows, void *roo
 #define LW_FULL_ENOUGH ((LANES + 1) / 2)
 #define LW_RECURRENT_ENOUGH ((5 * LANES + 15) / 16)
 
+/* Chunk by chunk over a few places, for whole cache lines. */
 LW_LOCAL void NAME(sum_parts)(const NAME(call) *call, const T *parts, int64_t chunks, T *total) {
-    for (int64_t i = 0; i < call->part_size; i++) {
-        double s = 0;
-        for (int64_t c = 0; c < chunks; c++) s += parts[c * call->part_size + i];
-        total[i] = (T)s;
+    for (int64_t i = 0; i < call->part_size; i += 64) {
+        int64_t count = lw_min(64, call->part_size - i);
+        double s[64] = {0};
+        for (int64_t c = 0; c < chunks; c++)
+            for (int64_t l = 0; l < count; l++) s[l] += parts[c * call->part_size + i + l];
+        for (int64_t l = 0; l < count; l++) total[i + l] = (T)s[l];
     }
 }
 
@@ -128,6 +131,7 @@ LW_LOCAL int NAME(finish)(NAME(call) *call, T *total, int status) {
     lw_free(total);
     lw_free(call->f);
     lw_free(call->perm);
+    lw_free(call->G);
     lw_free(call->inverse);
     lw_free(call->G_inverse);
     lw_free(call->fft);
@@ -142,13 +146,15 @@ LW_INLINE uint64_t NAME(spread_index)(uint64_t i) {
     return (i ^ (i >> 32)) * 0xBF58476D1CE4E5B9u;
 }
 
-/* Copies the permutation and checks the copy: in range, and with the sum over 0..m-1 of `spread_index`, modulo 2^64, so
- * that an index that comes twice in the place of another is all but certain to be seen, without more memory. `invert`
- * makes sure. */
+/* Copies G, times `scale`, and the permutation, and checks that copy: in range, and with the sum over 0..m-1 of
+ * `spread_index`, modulo 2^64, so that an index that comes twice in the place of another is all but certain to be seen,
+ * without more memory. `invert` makes sure. */
 LW_LOCAL int NAME(copy_perm)(NAME(call) *call, const lw_job *job) {
     uint64_t bad = 0, m = (uint64_t)job->m, sum = 0;
     call->perm = lw_alloc((size_t)(job->k * job->m) * sizeof(int64_t));
-    if (!call->perm) return LW_NO_MEMORY;
+    call->G = lw_alloc((size_t)(job->k * job->m) * sizeof(T));
+    if (!call->perm || !call->G) return LW_NO_MEMORY;
+    for (int64_t i = 0; i < job->k * job->m; i++) call->G[i] = ((const T *)job->G)[i] * (T)job->scale;
     for (uint64_t i = 0; i < m; i++) sum += NAME(spread_index)(i);
     for (int64_t b = 0; b < job->k; b++) {
         const int64_t *from = job->perm + b * job->m;
@@ -171,7 +177,7 @@ LW_LOCAL void NAME(invert_band)(NAME(call) *call, int64_t b, int64_t at, int64_t
     const int64_t *perm = call->perm + base;
     for (int64_t i = 0; i < count; i++) {
         call->inverse[base + perm[at + i]] = apart + i;
-        call->G_inverse[base + perm[at + i]] = ((const T *)call->job->G)[base + at + i];
+        call->G_inverse[base + perm[at + i]] = call->G[base + at + i];
     }
 }
 

@@ -64,15 +64,15 @@ LW_LOCAL void FORM(sandwich_unit)(const NAME(call) *call, int64_t row, int nrows
     int hadamard = job->w.mode == LW_HADAMARD, direct = hadamard && job->k == 1 && (job->out == n || !job->wrap);
     (void)part;
     for (int64_t b = 0; b < job->k; b++) {
-        const T *G = (const T *)job->G + b * m;
+        const T *G = call->G + b * m;
         const int64_t *perm = call->perm + b * m;
         E *target = job->chunked ? (b ? p.u : p.v) : p.v + b * n;
         FORM(block_in)(call, b, row, nrows, p.h, p.approx, p.c, scratch);
         if (hadamard) {
-            FORM(gather_far)(p.c, perm, G, (T)job->scale, target, m);
+            FORM(gather_far)(p.c, perm, G, target, m);
             if (!direct) FORM(hadamard_near)(target, n);
         } else {
-            FORM(gather_apart)(&job->w, p.c, perm, G, (T)job->scale, p.z);
+            FORM(gather_apart)(&job->w, p.c, perm, G, p.z);
             FORM(reconstruct)(&job->w, call->f, p.z, p.approx, target, scratch);
         }
         if (job->chunked && b) FORM(add)(p.v, p.u, n);
@@ -117,15 +117,15 @@ LW_LOCAL void FORM(sandwich_back_unit)(const NAME(call) *call, int64_t row, int 
                job->gbias ? part + call->at_bias : NULL);
 
     for (int64_t b = 0; b < job->k; b++) {
-        const T *B = (const T *)job->B + (job->chunked ? b * n : b * job->in), *G = (const T *)job->G + b * m;
+        const T *B = (const T *)job->B + (job->chunked ? b * n : b * job->in), *G = call->G + b * m;
         const int64_t *perm = call->perm + b * m;
         /* forward again */
         FORM(block_in)(call, b, row, nrows, p.h, p.approx, p.c, scratch);
         if (hadamard) {
-            FORM(gather_far)(p.c, perm, G, scale, u, m);
+            FORM(gather_far)(p.c, perm, G, u, m);
             FORM(hadamard_near)(u, n);
         } else {
-            FORM(gather_apart)(&job->w, p.c, perm, G, scale, p.z);
+            FORM(gather_apart)(&job->w, p.c, perm, G, p.z);
             FORM(reconstruct)(&job->w, call->f, p.z, p.approx2, u, scratch);
         }
         /* and back */
@@ -140,10 +140,10 @@ LW_LOCAL void FORM(sandwich_back_unit)(const NAME(call) *call, int64_t row, int 
         const int64_t *inverse = call->inverse + b * m;
         const T *G_inverse = call->G_inverse + b * m;
         if (hadamard) {
-            FORM(gather_far)(p.z, inverse, G_inverse, scale, p.c, m);
+            FORM(gather_far)(p.z, inverse, G_inverse, p.c, m);
             FORM(hadamard_near)(p.c, n);
         } else {
-            FORM(gather_apart)(&job->w, p.z, inverse, G_inverse, scale, p.c);
+            FORM(gather_apart)(&job->w, p.z, inverse, G_inverse, p.c);
             FORM(decompose_back)(&job->w, call->f, p.c, p.approx, p.h, gf, scratch);
         }
         int64_t col = FORM(block_col)(job, b), cols = FORM(block_cols)(job, b);

@@ -32,7 +32,6 @@
 #undef LANELO
 #undef LANEHI
 #undef BUTTERFLY
-#undef EIGHT
 #undef LOADED
 #undef LW_BLOCK
 #undef LW_CHUNKS

@@ -243,12 +243,31 @@ LW_INLINE void NAME(transpose)(vec *r) {
 #endif
 }
 
-/* sums[i] = the sum over the lanes of r[i]; destroys r */
-LW_INLINE vec NAME(sums)(vec *r) {
-    NAME(transpose)(r);
-    for (int h = LANES / 2; h > 0; h /= 2) {
-        LW_UNROLL
-        for (int l = 0; l < h; l++) r[l] += r[l + h];
+/* sums[i] = the sum over the lanes of r[i]: half of the shuffles of a transposition */
+LW_INLINE vec NAME(sums)(const vec *r) {
+#if LANES > 1
+    vec q[WIDE];
+    LW_UNROLL
+    for (int g = 0; g < WIDE; g++) {
+        const vec *p = r + g * GROUP;
+#if LW_SIZEOF_T == 4
+        pair a = (pair)(vec)(WORDLO(p[0], p[1]) + WORDHI(p[0], p[1]));
+        pair b = (pair)(vec)(WORDLO(p[2], p[3]) + WORDHI(p[2], p[3]));
+#else
+        pair a = (pair)p[0], b = (pair)p[1];
+#endif
+        q[g] = (vec)PAIRLO(a, b) + (vec)PAIRHI(a, b);
     }
+#if LANES * LW_SIZEOF_T >= 32
+    LW_UNROLL
+    for (int g = 0; g < WIDE; g += 2)
+        q[g / 2] = (vec)LANELO((pair)q[g], (pair)q[g + 1]) + (vec)LANEHI((pair)q[g], (pair)q[g + 1]);
+#endif
+#if LANES * LW_SIZEOF_T == 64
+    q[0] = (vec)LANELO((pair)q[0], (pair)q[1]) + (vec)LANEHI((pair)q[0], (pair)q[1]);
+#endif
+    return q[0];
+#else
     return r[0];
+#endif
 }

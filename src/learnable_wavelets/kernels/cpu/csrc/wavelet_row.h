@@ -113,3 +113,16 @@ LW_LOCAL void NAME(correlate_row)(const T *a, const T *d, int64_t M, const T *x,
         glo[2 * u] = l0, glo[2 * u + 1] = l1, ghi[2 * u] = h0, ghi[2 * u + 1] = h1;
     }
 }
+
+/* correlate, then the step itself to where its operand lay */
+LW_LOCAL void NAME(analysis_back_row)(T *a, T *d, int64_t M, const T *x, int64_t n, const T *lo, const T *hi, vec *glo,
+                                      vec *ghi, int taps, int64_t o, int periodic, T *scratch) {
+    NAME(correlate_row)(a, d, M, x, n, glo, ghi, taps, o, periodic, scratch);
+    NAME(analysis_row)(x, n, a, d, M, lo, hi, taps, o, periodic, scratch);
+}
+
+LW_LOCAL void NAME(synthesis_back_row)(const T *a, const T *d, int64_t M, T *y, int64_t n, const T *lo, const T *hi,
+                                       vec *glo, vec *ghi, int taps, int64_t o, int periodic, T *scratch) {
+    NAME(correlate_row)(a, d, M, y, n, glo, ghi, taps, o, periodic, scratch);
+    NAME(synthesis_row)(a, d, M, y, n, lo, hi, taps, o, periodic, scratch);
+}

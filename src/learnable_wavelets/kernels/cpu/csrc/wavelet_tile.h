@@ -28,14 +28,15 @@ LW_INLINE void NAME(extend_signal)(vec *x, int64_t n, int64_t M, int taps, int64
     NAME(extend_lines)(x, n, -o, 2 * M - 1 + taps - 1 + o - n, periodic);
 }
 
+/* Every loop of a step, here, in synthesis and in their `back` forms, starts at zero and adds one product at a time, in one
+ * order: a gradient has the same bits whatever others are wanted. */
 LW_INLINE void NAME(analysis_inner)(const vec *x, vec *a, vec *d, int64_t M, const T *lo, const T *hi, int64_t o,
                                     const int taps) {
     int64_t k = 0;
     for (; k + 4 <= M; k += 4) {
         const vec *p = x + 2 * k + o;
-        vec a0 = p[0] * lo[0], a1 = p[2] * lo[0], a2 = p[4] * lo[0], a3 = p[6] * lo[0];
-        vec d0 = p[0] * hi[0], d1 = p[2] * hi[0], d2 = p[4] * hi[0], d3 = p[6] * hi[0];
-        for (int t = 1; t < taps; t++) {
+        vec a0 = NAME(zero)(), a1 = a0, a2 = a0, a3 = a0, d0 = a0, d1 = a0, d2 = a0, d3 = a0;
+        for (int t = 0; t < taps; t++) {
             T l = lo[t], h = hi[t];
             vec x0 = p[t], x1 = p[t + 2], x2 = p[t + 4], x3 = p[t + 6];
             a0 += x0 * l, a1 += x1 * l, a2 += x2 * l, a3 += x3 * l;
@@ -46,8 +47,8 @@ LW_INLINE void NAME(analysis_inner)(const vec *x, vec *a, vec *d, int64_t M, con
     }
     for (; k < M; k++) {
         const vec *p = x + 2 * k + o;
-        vec sa = p[0] * lo[0], sd = p[0] * hi[0];
-        for (int t = 1; t < taps; t++) sa += p[t] * lo[t], sd += p[t] * hi[t];
+        vec sa = NAME(zero)(), sd = sa;
+        for (int t = 0; t < taps; t++) sa += p[t] * lo[t], sd += p[t] * hi[t];
         a[k] = sa, d[k] = sd;
     }
 }
@@ -85,8 +86,8 @@ LW_INLINE void NAME(synthesis_inner)(const vec *a, const vec *d, vec *y, int64_t
     for (; q < to; q++) {
         vec e = NAME(zero)(), f = e;
         for (int u = 0; u < taps / 2; u++) {
-            e += a[q - u] * lo[2 * u] + d[q - u] * hi[2 * u];
-            f += a[q - u] * lo[2 * u + 1] + d[q - u] * hi[2 * u + 1];
+            e += a[q - u] * lo[2 * u], f += a[q - u] * lo[2 * u + 1];
+            e += d[q - u] * hi[2 * u], f += d[q - u] * hi[2 * u + 1];
         }
         y[2 * q + o] = e, y[2 * q + 1 + o] = f;
     }
@@ -146,4 +147,90 @@ LW_LOCAL void NAME(correlate_tile)(const vec *a, const vec *d, int64_t M, vec *x
 #endif
     for (; t + 4 <= taps; t += 4) NAME(correlate_inner)(a, d, seen + t, M, glo + t, ghi + t, 4);
     for (; t + 2 <= taps; t += 2) NAME(correlate_inner)(a, d, seen + t, M, glo + t, ghi + t, 2);
+}
+
+/* correlate, then analysis to where a and d lay: as one loop, 32 registers hold the sums and the filters of four taps. */
+LW_INLINE void NAME(analysis_back_inner)(const vec *x, vec *a, vec *d, int64_t M, const T *lo, const T *hi, vec *glo,
+                                         vec *ghi, const int taps) {
+    vec sa[4], sd[4];
+    LW_UNROLL
+    for (int t = 0; t < taps; t++) sa[t] = glo[t], sd[t] = ghi[t];
+    for (int64_t k = 0; k < M; k++) {
+        vec va = a[k], vd = d[k], na = NAME(zero)(), nd = na;
+        LW_UNROLL
+        for (int t = 0; t < taps; t++) {
+            vec v = x[2 * k + t];
+            sa[t] += va * v, sd[t] += vd * v;
+            na += v * lo[t], nd += v * hi[t];
+        }
+        a[k] = na, d[k] = nd;
+    }
+    LW_UNROLL
+    for (int t = 0; t < taps; t++) glo[t] = sa[t], ghi[t] = sd[t];
+}
+
+LW_LOCAL void NAME(analysis_back_tile)(vec *a, vec *d, int64_t M, vec *x, int64_t n, const T *lo, const T *hi, vec *glo,
+                                       vec *ghi, int taps, int64_t o, int periodic, T *scratch) {
+#if LW_RADIX >= 16
+    if (taps <= 4) {
+        NAME(extend_signal)(x, n, M, taps, o, periodic);
+        if (taps == 2)
+            NAME(analysis_back_inner)(x + o, a, d, M, lo, hi, glo, ghi, 2);
+        else
+            NAME(analysis_back_inner)(x + o, a, d, M, lo, hi, glo, ghi, 4);
+        return;
+    }
+#endif
+    NAME(correlate_tile)(a, d, M, x, n, glo, ghi, taps, o, periodic, scratch);
+    NAME(analysis_tile)(x, n, a, d, M, lo, hi, taps, o, periodic, scratch);
+}
+
+/* correlate with the signal in y, then synthesis to y, likewise: the two values of pair q meet a[q - u] in both. */
+LW_INLINE void NAME(synthesis_back_inner)(const vec *a, const vec *d, vec *y, int64_t count, const T *lo,
+                                          const T *hi, vec *glo, vec *ghi, const int taps) {
+    vec sa[4], sd[4];
+    LW_UNROLL
+    for (int t = 0; t < taps; t++) sa[t] = glo[t], sd[t] = ghi[t];
+    for (int64_t q = 0; q < count; q++) {
+        vec x = y[2 * q], z = y[2 * q + 1], e = NAME(zero)(), f = e;
+        LW_UNROLL
+        for (int u = 0; u < taps / 2; u++) {
+            vec va = a[q - u], vd = d[q - u];
+            sa[2 * u] += va * x, sa[2 * u + 1] += va * z;
+            sd[2 * u] += vd * x, sd[2 * u + 1] += vd * z;
+            e += va * lo[2 * u], f += va * lo[2 * u + 1];
+            e += vd * hi[2 * u], f += vd * hi[2 * u + 1];
+        }
+        y[2 * q] = e, y[2 * q + 1] = f;
+    }
+    LW_UNROLL
+    for (int t = 0; t < taps; t++) glo[t] = sa[t], ghi[t] = sd[t];
+}
+
+LW_LOCAL void NAME(synthesis_back_tile)(vec *a, vec *d, int64_t M, vec *y, int64_t n, const T *lo, const T *hi, vec *glo,
+                                        vec *ghi, int taps, int64_t o, int periodic, T *scratch) {
+#if LW_RADIX >= 16
+    if (taps <= 4) {
+        vec *pair = (vec *)scratch;
+        int64_t first = NAME(half_down)(-o), last = NAME(half_down)(n - 1 - o);
+        int64_t from = NAME(half_up)(-o), to = NAME(half_down)(n - o);
+        NAME(extend_lines)(a, M, taps / 2 - 1 - first, last + 1 - M, periodic);
+        NAME(extend_lines)(d, M, taps / 2 - 1 - first, last + 1 - M, periodic);
+        for (int64_t q = first; q <= last; q++) { /* the ends, where half of a pair is outside, and the middle */
+            int left = q < from, inside = !left && q < to;
+            vec *at = inside ? y + 2 * q + o : pair;
+            if (!inside) pair[0] = left ? NAME(zero)() : y[n - 1], pair[1] = left ? y[0] : NAME(zero)();
+            int64_t count = inside ? to - q : 1;
+            if (taps == 2)
+                NAME(synthesis_back_inner)(a + q, d + q, at, count, lo, hi, glo, ghi, 2);
+            else
+                NAME(synthesis_back_inner)(a + q, d + q, at, count, lo, hi, glo, ghi, 4);
+            if (!inside) y[left ? 0 : n - 1] = pair[left];
+            q += count - 1;
+        }
+        return;
+    }
+#endif
+    NAME(correlate_tile)(a, d, M, y, n, glo, ghi, taps, o, periodic, scratch);
+    NAME(synthesis_tile)(a, d, M, y, n, lo, hi, taps, o, periodic, scratch);
 }
