@@ -38,6 +38,15 @@ def test_the_committed_pages_are_those_of_the_committed_runs(tool: ModuleType) -
     }
 
 
+def test_the_pages_name_the_versions_of_the_record_and_not_those_of_this_environment(
+    tool: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tools.bench import _peers
+
+    monkeypatch.setattr(_peers, "version", lambda package: "0.0.0")
+    assert (ROOT / "docs" / "speed-record.md").read_text() == tool.pages()["speed-record.md"]
+
+
 def test_the_tables_of_the_readme_are_those_of_the_committed_runs(tool: ModuleType) -> None:
     text = (ROOT / "README.md").read_text()
     assert tool.results_readme.filled(text) == text

@@ -56,6 +56,8 @@ def test_two_processes_train_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for epoch, (single, shared) in enumerate(zip(one["history"], two["history"], strict=True)):
         # sums in another order: a rounding of float32 at first, which every step of the training then magnifies
         tolerance = 1e-5 if epoch == 0 else 1e-4
-        for name in ("train_loss", "wavelet_loss", "validation_cross_entropy"):
+        for name in ("train_loss", "validation_cross_entropy"):
             assert shared[name] == pytest.approx(single[name], rel=tolerance), name
+        # a small rest of sums of one: it is as exact as they are, not as itself
+        assert shared["wavelet_loss"] == pytest.approx(single["wavelet_loss"], rel=0, abs=tolerance / 100)
     assert two["last"]["cross_entropy"] == pytest.approx(one["last"]["cross_entropy"], rel=1e-4)

@@ -111,7 +111,7 @@ def conventions() -> list[Record]:
 
 def tables(rows: list[Record]) -> list[Table]:
     found = [_table(rows, name) for name in dict.fromkeys(row["transform"] for row in rows)]
-    cells = [(p["name"], f"{p['package']} {p['version'] or '(not installed)'}", p["note"]) for p in conventions()]
+    cells = [(peer["name"], peer["package"], peer["note"]) for peer in conventions()]
     return [*found, Table(("name", "package", "how it differs"), cells, "The other packages", left=2)]
 
 

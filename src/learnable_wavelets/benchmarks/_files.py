@@ -10,6 +10,7 @@ from ..kernels._backend import REMEDY
 from . import _verdict
 from ._plan import Part
 
+NAME = "learnable_wavelets"
 Results = dict[str, Any]  # `machine`, `versions`, `settings`, and the records of each part
 
 
@@ -26,7 +27,9 @@ def about(results: Results) -> str:
         where = f"{machine['gpu']}; triton {machine['triton']}"
     else:
         where = f"{machine['cpu']} ({machine['vectors']}), {machine['threads']} threads"
-    line = f"{where}; torch {results['versions']['torch']}; backend: {backend}."
+    others = {name: version for name, version in results["versions"].items() if name not in ("python", NAME)}
+    versions = ", ".join(f"{name} {version or '(not installed)'}" for name, version in others.items())
+    line = f"{where}; {versions}; backend: {backend}."
     if ("triton" if "gpu" in machine else "cpu") not in settings["backends"]:
         line += f" No kernel is available here: the library's own times are of plain torch. {_remedy(machine)}"
     return line
