@@ -62,7 +62,7 @@ signs: expect figures within the spread, not to the last digit.
 """
 
 READING = """
-## How to read the tables { #reading }
+## Reading the tables { #reading }
 
 *Published*: as above, with the [published slicing](differences.md#the-wavelet-layer), which drops coefficients. *The
 published recipe* is run here with corrected slicing, *another recipe* (`--protocol ours`) has the same number of
