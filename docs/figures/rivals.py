@@ -67,6 +67,9 @@ def draw_shl(colours: dict[str, str]) -> Figure:
     for ax, (title, data, mark) in zip(axes, PANELS["shl"], strict=True):
         found = rows("shl", data, mark)
         scatter(ax, found, "error", "parameters", styles, colours["faint"])
+        none = max((row["last"]["error"]["mean"] for row in found if row["layer"] == "removed"), default=None)
+        if none is not None:
+            ax.set_ylim(top=1.1 * none)  # rows far worse than no layer would press all others together
         length = found[0]["epochs"] if found else 0
         ax.set(title=f"{title}, {length} epochs", ylabel="test error %")
     return finish(figure)
