@@ -88,15 +88,9 @@ class Fastfood(SandwichLayer):
             device=device, dtype=check_dtype(dtype),
         )  # fmt: skip
         self.adaptive = adaptive
+        if not adaptive:
+            self._default_start = "gaussian"
         self._reset_diagonals(self._default_start)
-
-    @property
-    def _default_start(self) -> str:
-        return "signs" if self.adaptive else "gaussian"
-
-    def reset_parameters(self, start: str | None = None) -> None:
-        """Start again as every sandwich; the default is `signs` for an adaptive layer, `gaussian` for a fixed one."""
-        super().reset_parameters(self._default_start if start is None else start)
 
     def _transform(self, like: Tensor, banks: Banks | None = None) -> Transform:
         return HADAMARD

@@ -24,6 +24,7 @@ from ..kernels._sandwich import Sandwich, Transform
 from ..kernels._sharding import is_distributed, replicate_like
 from ._hooks import has_hooks
 from ._nested import apply_to_rows
+from ._numbering import place
 from ._permutation import shared_permutation
 
 STARTS = ("signs", "ones", "gaussian")
@@ -45,7 +46,7 @@ class SandwichLayer(ConfiguredModule, ABC):
         diag_mid: the stored diagonal of G, `(blocks, m)`.
         diag_out: the stored diagonal of S, `(out_features,)`.
         bias: `(out_features,)`, or `None`.
-        seed: P follows from it; `None` for P = I.
+        seed: P follows from it; `None` for P = I. Gate number g of a `GRU` or `LSTM` has the seed it is given plus g.
         lr_multiplier: the factor between stored and effective diagonals.
         dropout: probability of zeroing an entry of the diagonals.
     """
@@ -74,7 +75,7 @@ class SandwichLayer(ConfiguredModule, ABC):
         super().__init__()
         self.in_features, self.out_features = layout.in_features, layout.out_features
         self.dropout = dropout
-        self.seed = check_seed(seed)
+        self.seed, self._default_start = place(check_seed(seed))
         self.lr_multiplier = check_multiplier("lr_multiplier", lr_multiplier)
         self._layout, self._scale = layout, self.lr_multiplier**3
         self._prepared = PreparedCall()
@@ -103,13 +104,14 @@ class SandwichLayer(ConfiguredModule, ABC):
         readers = 1 if self._layout.sum_blocks else self._layout.blocks
         return readers * self.in_features / self.diag_mid.numel(), 1.0
 
-    def reset_parameters(self, start: str = "signs") -> None:
+    def reset_parameters(self, start: str | None = None) -> None:
         """Start the diagonals, the bias and a filter that the layer made itself again; a shared filter stays.
 
         All starts give outputs of variance 1 for N(0, 1) inputs, whatever the shape, and the bias of `nn.Linear`.
 
         Args:
-            start: `signs`: ones, and random signs on `diag_out`: with an orthonormal bank a random-looking orthogonal
+            start: `None`: `signs`, but `ones` for a gate of a `GRU` or `LSTM`, and `gaussian` for a fixed `Fastfood`.
+                `signs`: ones, and random signs on `diag_out`: with an orthonormal bank a random-looking orthogonal
                 matrix, and layers of one shape differ. `ones`: no signs; layers of one shape and seed start equal, and
                 in a sum stay so. `gaussian`: signs, N(0, 1) and the matching scales of Le, Sarlos and Smola: a stand-in
                 for a dense Gaussian matrix.
@@ -117,7 +119,7 @@ class SandwichLayer(ConfiguredModule, ABC):
         Raises:
             ValueError: unknown `start`.
         """
-        self._reset_diagonals(check_choice("start", start, STARTS))
+        self._reset_diagonals(self._default_start if start is None else check_choice("start", start, STARTS))
 
     @torch.no_grad()
     def _reset_diagonals(self, start: str) -> None:

@@ -12,6 +12,7 @@ from torch.nn.functional import linear
 
 from .._checks import check_dtype, check_flag, check_input, check_size, shown
 from ._fuse import SequenceContext, fuse
+from ._numbering import numbered
 
 LayerFactory = Callable[..., nn.Module]
 State = tuple[Tensor, ...]
@@ -56,8 +57,9 @@ class Gated(nn.Module, ABC):
         recurrent_layer: LayerFactory,
         device: torch.device | str | None,
         dtype: torch.dtype | None,
+        number: int = 0,
     ) -> None:
-        """Add the parameters of one cell; the dense ones have torch's names."""
+        """Add the parameters of cell `number`; the dense ones have torch's names."""
         check_dtype(dtype)
         hidden = self.hidden_size
         rows, dense = len(self.GATES) * hidden, len(self._dense) * hidden
@@ -71,7 +73,8 @@ class Gated(nn.Module, ABC):
             values = None if shape is None else nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
             self.register_parameter(name + suffix, values)
         for gate in self.gates:
-            layer = recurrent_layer(hidden, hidden, bias=self._recurrent_bias, device=device, dtype=dtype)
+            with numbered(number * len(self.GATES) + self.GATES.index(gate)):
+                layer = recurrent_layer(hidden, hidden, bias=self._recurrent_bias, device=device, dtype=dtype)
             if not isinstance(layer, nn.Module):
                 raise TypeError(f"`recurrent_layer` must make a torch.nn.Module, got {type(layer).__name__}")
             self.add_module(gate + suffix, layer)

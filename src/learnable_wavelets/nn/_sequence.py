@@ -76,8 +76,9 @@ class Recurrent(Gated):
             warnings.warn(message, UserWarning, stacklevel=3)
         for layer in range(num_layers):
             size = input_size if layer == 0 else hidden_size * self._directions
-            for suffix in self._suffixes(layer):
-                self._add_cell(size, suffix, recurrent_layer, device, dtype)
+            for reverse, suffix in enumerate(self._suffixes(layer)):
+                number = layer * self._directions + reverse
+                self._add_cell(size, suffix, recurrent_layer, device, dtype, number)
         self.reset_parameters()
 
     def flatten_parameters(self) -> None:
