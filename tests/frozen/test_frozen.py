@@ -16,13 +16,13 @@ from .models import ADAPTER, CONFIG, HERE, LAYERS, PROGRAM, output, perceptron
 SHA256 = {
     "0.1": {
         "adapted.pt": "a03734ee5d105ebe959de7ae2a6fb2a7715177f21ce237607f6fa20e4fbe973d",
-        "adapter.safetensors": "9e3f6caff0825308559f24ce073bd067508d936517c3245262046d339e57a079",
+        "adapter.safetensors": "6b8d92884a12aa35f3456be0b2e96c043b9447dae56bf9d1be332953676b82b6",
         "config.json": "c06f0a37fb1108efb856526854c4c7334ec8655ba5b7f8f054a5b53f53de7b51",
-        "expected.safetensors": "8761ce1d5bdfd8e7be6ef4e5eb26c4942e54c1a6cc8e73e7e41b131ce696a9aa",
+        "expected.safetensors": "5ee6e9e3df8a3082014fd639a167d2e7fc812ff0c0da2e0717057be828c93ae6",
         "fastfood.pt2": "234bbb11d457ac5f87c265bd81aabb5d726b741fb49b57489562fbc59b90a685",
-        "model.safetensors": "34f9d353db60aac0be334ebd32a28bc9bb520d7e051d9b889fc04ff08a99622d",
-        "states.pt": "6611a980f842d10ba4644704f276a708590aef79871eefcc8e8eb6e319d5aa3d",
-        "states.safetensors": "8d8d2fd65852177e456b76b888443cdba3a9a31c8e38691343afbdb9ee0365cd",
+        "model.safetensors": "72ae720fe50c9a3ce367de97118a4cdee256b0e5796f64995e5f656d4f7bbb6a",
+        "states.pt": "2269674163facc753900685797a3744d3eba02cdb5e48ab5dd379dd25780b332",
+        "states.safetensors": "cde3a1823a207f44b17cffbf3e4e85873e908a028eff876f12cc15711eeff036",
         "wavelet.pt2": "1f1abab2128b023d4d53a79e848e00f1a64bf52ac1a945946b3d6b4c83452d2d",
     },
 }

@@ -1,13 +1,16 @@
-"""Equal permutations do not make equal layers: the start draws signs from torch's generator."""
+"""Layers of one shape start apart: by signs from torch's generator, gates by permutations of their own."""
 
+import copy
 import itertools
+from functools import partial
 
 import pytest
 import torch
 from torch import nn
 
 from learnable_wavelets import Fastfood, WaveletLinear
-from learnable_wavelets.nn import GRU, LSTM
+from learnable_wavelets.functional import pack, wavedec
+from learnable_wavelets.nn import GRU, LSTM, GRUCell, LSTMCell
 
 KINDS = [WaveletLinear, Fastfood]
 SHAPES = [(64, 64), (64, 200), (200, 64)]
@@ -34,6 +37,57 @@ def test_gates_start_apart(recurrent, kind):
     matrices = [part.to_dense() for part in layer.modules() if isinstance(part, kind)]
     assert len(matrices) == 2 * len(layer.GATES)
     assert all(far(a, b) > 1 for a, b in itertools.combinations(matrices, 2))
+
+
+@pytest.mark.parametrize("recurrent", [GRU, LSTM])
+def test_gates_have_permutations_of_their_own(recurrent):
+    layer = recurrent(3, 8, num_layers=2, bidirectional=True, recurrent_layer=partial(Fastfood, seed=5))
+    seeds = [part.seed for part in layer.modules() if isinstance(part, Fastfood)]
+    assert seeds == list(range(5, 5 + 4 * len(layer.GATES)))
+
+
+@pytest.mark.parametrize("cell", [GRUCell, LSTMCell])
+def test_the_number_of_a_gate_does_not_depend_on_the_others(cell):
+    whole, last = cell(3, 8), cell(3, 8, gates=cell.GATES[-1:])
+    name = cell.GATES[-1]
+    assert whole.get_submodule(name).seed == last.get_submodule(name).seed == len(cell.GATES) - 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gates_start_without_signs_and_do_so_again(kind):
+    gate = GRU(3, 16, recurrent_layer=kind).get_submodule("update_l0")
+    first = gate.to_dense()
+    assert (torch.cat([d.flatten() for d in gate.diagonals()]) > 0).all()
+    gate.reset_parameters("signs")
+    assert far(first, gate.to_dense()) > 0.5
+    gate.reset_parameters()
+    assert torch.equal(first, gate.to_dense())
+
+
+@pytest.mark.parametrize("wavelet", ["haar", "db2"])
+def test_the_powers_of_a_recurrent_matrix_start_as_permutations_of_coefficients(wavelet):
+    gate = GRU(3, 32, recurrent_layer=partial(WaveletLinear, wavelet=wavelet, level=3), dtype=torch.float64).state_l0
+    basis = torch.eye(32, dtype=torch.float64)
+    packed = pack(wavedec(basis, wavelet, "periodization", gate.level))[0]
+    for power in (1, 2, 7):
+        found = packed.T @ torch.linalg.matrix_power(gate.to_dense(), power) @ packed
+        assert torch.allclose(found.abs().sort().values[:, -1], torch.ones(32).double(), atol=1e-9)
+
+
+def test_the_identity_keeps_the_signs_that_keep_gates_apart():
+    layer = GRU(3, 64, recurrent_layer=partial(WaveletLinear, seed=None))
+    matrices = [layer.get_submodule(f"{gate}_l0").to_dense() for gate in layer.GATES]
+    assert all(far(a, b) > 1 for a, b in itertools.combinations(matrices, 2))
+
+
+def test_a_layer_that_was_made_before_stays_as_it_is():
+    made = WaveletLinear(16, 16, bias=False, seed=3)
+    layer = GRU(3, 16, recurrent_layer=lambda *_, **__: copy.deepcopy(made), reset_after=False)
+    for gate in layer.GATES:
+        inside = layer.get_submodule(f"{gate}_l0")
+        assert inside.seed == 3
+        assert torch.equal(inside.diag_out, made.diag_out)
+    assert WaveletLinear(16, 16).seed == 0  # and those made later
 
 
 @pytest.mark.parametrize("kind", KINDS)

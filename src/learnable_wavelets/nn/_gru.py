@@ -67,6 +67,7 @@ class GRU(_GRUStep, Recurrent):
         dtype: their dtype.
         recurrent_layer: builds a recurrent matrix: a class like `nn.Linear` or a function with its signature, such as
             `functools.partial(WaveletLinear, wavelet="db6")`. A `WaveletFilter` in it is shared by all gates.
+            Gate number g of its `WaveletLinear` and `Fastfood` layers has their seed plus g and starts with `ones`.
         gates: the gates that it replaces, of `reset`, `update` and `state`; `None` for all.
         reset_after: the reset gate acts after the recurrent product, as in torch. If false, the form of the paper:
             $n = \tanh(W_{in} x + b_{in} + W_{hn} (r h))$, $h' = (1 - z)\, h + z\, n$, no bias on recurrent matrices.
