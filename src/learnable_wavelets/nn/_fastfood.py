@@ -90,7 +90,7 @@ class Fastfood(SandwichLayer):
         self.adaptive = adaptive
         if not adaptive:
             self._default_start = "gaussian"
-        self._reset_diagonals(self._default_start)
+        self._reset_diagonals()
 
     def _transform(self, like: Tensor, banks: Banks | None = None) -> Transform:
         return HADAMARD

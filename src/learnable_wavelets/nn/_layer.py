@@ -119,12 +119,13 @@ class SandwichLayer(ConfiguredModule, ABC):
         Raises:
             ValueError: unknown `start`.
         """
-        self._reset_diagonals(self._default_start if start is None else check_choice("start", start, STARTS))
+        self._reset_diagonals(None if start is None else check_choice("start", start, STARTS))
 
     @torch.no_grad()
-    def _reset_diagonals(self, start: str) -> None:
+    def _reset_diagonals(self, start: str | None = None) -> None:
         if self.diag_mid.is_meta:
             return  # nothing to fill
+        start = self._default_start if start is None else start
         layout = self._layout
         options: Any = {"dtype": self.diag_mid.dtype, "device": self.diag_mid.device}
         diag_in, diag_mid = torch.ones(self.diag_in.shape, **options), torch.ones(self.diag_mid.shape, **options)

@@ -116,7 +116,7 @@ class WaveletLinear(SandwichLayer):
         )  # fmt: skip
         self.level, self.mode, self.filter = depth, mode, filter
         self._taps, self._own_filter = len(filter), shared is None
-        self._reset_diagonals(self._default_start)
+        self._reset_diagonals()
 
     def reset_parameters(self, start: str | None = None) -> None:
         """Start again as every sandwich, and restart the filter if the layer made it."""
