@@ -56,8 +56,9 @@ layer of the tables.
 *Published* are the last figures in the logs of the authors' runs. Hours are the recorded seconds of a run of each
 layer, times the seeds, in one thread of a machine that often did other work; each rate that `--tune` tries counts as a
 run. The runs of `shl`, `transformer`, `conversion` and, with one hidden layer, of single wavelet and Fastfood layers in
-`shootout` are of this version; the others were made before permutations came from a seed and diagonals started with
-signs: expect figures within the spread, not to the last digit.
+`shootout` are of this version, and so are, but for permutations drawn in another way, all of recurrent networks. The
+others were made before permutations came from a seed and diagonals started with signs: expect figures within the
+spread, not to the last digit.
 
 """
 
