@@ -3,10 +3,10 @@
     python tools/make_results_page.py                     # the pages, from what is committed
     python tools/make_results_page.py --add results/mnist  # first copy the finished runs of a results folder
 
-`docs/results/NAME.json` holds the runs of experiment NAME, `docs/results/published.json` the figures of the paper's
-logs, the rows of each table and the notes (links in notes are relative to `docs`), `docs/results/commands.json` the
-answers and commands, `docs/results/readme.json` the tables of README.md, `docs/results/bench*.json` the records of
-speed. A row without a run says so.
+`docs/results/NAME.json` holds the runs of experiment NAME, `docs/results/notes/NAME.md` the text of its page (links are
+relative to `docs`), `docs/results/published.json` the figures of the paper's logs and the rows of each table,
+`docs/results/commands.json` the answers and commands, `docs/results/readme.json` the tables of README.md,
+`docs/results/bench*.json` the records of speed. A row without a run says so.
 """
 
 import argparse
@@ -34,10 +34,10 @@ PICTURE = re.compile(r"!\[([^\]]*)\]\((figures/[\w-]+)\.png\)")
 
 HEAD = """# Experiments
 
-The paper's experiments and four more, each by one command; every layer beside a dense one and beside three controls:
-*no layer* (`removed`), *a diagonal* in its place, and the wavelet layer with *filters frozen* (`frozen`; `fixed`: its
-diagonals too). A compressed layer shows something only where it beats the first two, a learned filter only where it
-beats the third.
+The paper's experiments and four more, each by one command; every layer beside a dense one and beside four controls:
+*no layer* (`removed`); *a diagonal* in its place; a dense network with *fewer hidden units* and as many parameters
+(`narrow`); and the wavelet layer with *filters frozen* (`frozen`; `fixed`: its diagonals too). A compressed layer shows
+something only where it beats the first three, a learned filter only where it beats the fourth.
 
 ## Answers { #answers }
 
@@ -131,6 +131,8 @@ def pages() -> dict[str, str]:
     families, rows = (
         json.loads((RESULTS / name).read_text(encoding="utf-8")) for name in ("published.json", "commands.json")
     )
+    for name, family in families.items():
+        family["note"] = (RESULTS / "notes" / f"{name}.md").read_text(encoding="utf-8").strip()
     first = [
         HEAD, results_commands.answers(rows, families, runs),
         COMMANDS, results_commands.commands(rows, families, runs), READING,

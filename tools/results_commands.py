@@ -32,6 +32,7 @@ BESIDE = {
     "low rank": ["low-rank"],
     "diagonal": ["diagonal"],
     "no layer": ["removed"],
+    "`nn.Linear`, fewer units": ["narrow"],
     "`nn.Linear`": ["dense"],
 }
 SHL = {"epochs": 20, "with": ["dropout 0.3"]}

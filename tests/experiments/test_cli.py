@@ -118,7 +118,7 @@ def test_all_runs_every_experiment_into_its_own_folder(
     assert parse(*seen[5]).gates == ("reset", "state")  # of sequential MNIST
     assert command(monkeypatch, "reproduce", "all", "--layer", "circulant") == 2
     assert (
-        "`layer` must be one of dense, fastfood, wavelet, wavelet-paper, frozen, diagonal, removed, all"
+        "`layer` must be one of dense, narrow, fastfood, wavelet, wavelet-paper, frozen, diagonal, removed, all"
         in capsys.readouterr().err
     )
 
@@ -126,7 +126,7 @@ def test_all_runs_every_experiment_into_its_own_folder(
 BAD = [
     (
         ["--layer", "sparse"],
-        "`layer` must be one of dense, fastfood, wavelet, wavelet-paper, frozen, diagonal, removed, all",
+        "`layer` must be one of dense, narrow, fastfood, wavelet, wavelet-paper, frozen, diagonal, removed, all",
     ),
     (["--layer", ""], "`layer` must be one of"),
     (["--seeds", "0"], "`seeds` must be a count of at least 1"),
@@ -206,7 +206,7 @@ def test_help_names_layers_and_presets(monkeypatch: pytest.MonkeyPatch, capsys: 
     monkeypatch.setenv("COLUMNS", "200")
     assert command(monkeypatch, "reproduce", "mnist", "--help") == 0
     out = capsys.readouterr().out
-    assert "Of dense, fastfood, wavelet, wavelet-paper, frozen, diagonal, removed, or all" in out
+    assert "Of dense, narrow, fastfood, wavelet, wavelet-paper, frozen, diagonal, removed, or all" in out
     assert "quick: 3000 steps; paper: 20 epochs" in out
     assert "Train the paper's LeNet-5 on MNIST" in out
 

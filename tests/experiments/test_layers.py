@@ -8,11 +8,10 @@ import torch
 from torch import nn
 
 import learnable_wavelets as lw
-from learnable_wavelets.experiments.engine import count
 from learnable_wavelets.experiments.models import LAYERS, describe, make_layer
 from learnable_wavelets.experiments.models._alternatives import Circulant, Diagonal, LowRank, Sum, Zero
 from learnable_wavelets.experiments.models._published import Materialised, PublishedSlicing, published_slices
-from learnable_wavelets.experiments.spec import Options, PaperWavelet
+from learnable_wavelets.experiments.spec import Options, PaperWavelet, count
 
 N = 64
 DEFAULT = Options()

@@ -8,10 +8,20 @@ import torch
 from torch import nn
 
 import learnable_wavelets as lw
-from learnable_wavelets.experiments.engine import Trainer, count
+from learnable_wavelets.experiments.engine import Trainer
 from learnable_wavelets.experiments.models._published import PublishedSlicing
 from learnable_wavelets.experiments.paper import EXPERIMENTS
-from learnable_wavelets.experiments.spec import GATES, Experiment, Options, PaperWavelet, Task, cases, parse
+from learnable_wavelets.experiments.spec import (
+    GATES,
+    Case,
+    Experiment,
+    Options,
+    PaperWavelet,
+    Task,
+    cases,
+    count,
+    parse,
+)
 from learnable_wavelets.experiments.tasks import (
     Adding,
     Characters,
@@ -145,6 +155,43 @@ def test_a_few_steps_of_every_layer(experiment: Experiment, protocol: str, few) 
         assert all(g is not None and g.any() for g in gradients.values()), (case.layer, case.settings())
 
 
+def narrow(experiment: Experiment, task: Task, **given: object) -> Case:
+    (case,) = cases(experiment, parse(experiment, {"layer": ["narrow"], **given}), task)
+    return case
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.name)
+def test_a_narrow_network_has_the_parameters_of_the_wavelet_one(experiment: Experiment, few) -> None:
+    task = tasks(few)[experiment.name]
+    case = narrow(experiment, task)
+    model, units = case.network(0), case.options.units
+    kinds = {type(module) for module in model.modules()}
+    assert not any(issubclass(kind, lw.nn.SandwichLayer) for kind in kinds)
+    (other,) = cases(experiment, parse(experiment, {"layer": ["wavelet"]}), task)
+    fewer = replace(case, options=replace(case.options, units=units - 1))
+    assert count(fewer.network(0)) < count(other.network(0)) <= count(model)
+    assert case.settings().startswith(f"{units} units")
+    assert narrow(experiment, task, units=units).run(0) == case.run(0)
+    chosen = narrow(experiment, task, units=2)
+    assert count(chosen.network(0)) < count(fewer.network(0))
+    assert chosen.run(0).name != case.run(0).name
+
+
+def test_a_narrow_network_follows_the_budget(few) -> None:
+    task = tasks(few)["shootout"]
+    plain, product, deep = (narrow(SHOOTOUT, task, **given) for given in ({}, {"blocks": "4"}, {"depth": "3"}))
+    assert [case.options.units for case in (plain, product, deep)] == [14, 23, 21]
+    sizes = [tuple(p.shape) for p in deep.network(0).parameters() if p.ndim == 2]
+    assert sizes == [(21, 1024), (21, 21), (21, 21), (10, 21)]
+    assert narrow(MEMORY, tasks(few)["memory"], protocol="ours").options.units == 88
+
+
+def test_a_narrow_attention_does_not_exist(few) -> None:
+    task = tasks(few)["transformer"]
+    with pytest.raises(ValueError, match=r"the layer narrow is for the place feed-forward, .* got both"):
+        narrow(TRANSFORMER, task, place="both").settings()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("experiment", [ADDING, MEMORY], ids=lambda e: e.name)
 def test_recurrent_networks_learn(experiment: Experiment) -> None:
@@ -212,16 +259,16 @@ def test_published_slicing_inside_a_gru() -> None:
     torch.testing.assert_close(model(x), model.projection(h), atol=1e-5, rtol=1e-5)
 
 
-def test_published_dropout_is_that_of_the_dense_network_alone() -> None:
+def test_published_dropout_is_that_of_the_dense_networks_alone() -> None:
     def rates(protocol: str) -> dict[str, list[float]]:
-        options = Options(protocol=protocol)
+        options = Options(protocol=protocol, units=9)
         return {
             name: [m.p for m in MNIST.build(name, options, NO_TASK).modules() if "Dropout" in type(m).__name__]
             for name in MNIST.layers
         }
 
     published = rates("paper")
-    assert published.pop("dense") == [0.25, 0.5]
+    assert published.pop("dense") == published.pop("narrow") == [0.25, 0.5]
     assert not any(map(sum, published.values()))
     ours = list(rates("ours").values())
     assert sum(ours[0]) > 0

@@ -6,10 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from learnable_wavelets.experiments.engine import count
 from learnable_wavelets.experiments.models import make_layer, make_tiled
 from learnable_wavelets.experiments.models._structured import Butterfly, Monarch, TensorTrain, ToeplitzLike, near_root
-from learnable_wavelets.experiments.spec import Options
+from learnable_wavelets.experiments.spec import Options, count
 
 DEFAULT = Options()
 

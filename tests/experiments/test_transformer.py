@@ -5,15 +5,14 @@ import torch
 from torch import nn
 
 import learnable_wavelets as lw
-from learnable_wavelets.experiments.engine import count
 from learnable_wavelets.experiments.models._transformer import Attention, Transformer
 from learnable_wavelets.experiments.paper import transformer
-from learnable_wavelets.experiments.spec import Options
+from learnable_wavelets.experiments.spec import Options, count
 from learnable_wavelets.experiments.tasks import Characters, Text
 
 from .conftest import CPU
 
-SMALL = {"width": 16, "depth": 2, "heads": 4, "expand": 2}
+SMALL = {"width": 16, "depth": 2, "heads": 4, "hidden": 32}
 TASK = Characters(Text("abcab" * 60, "cab" * 30, "bca" * 40, "toy", "a toy"), 4, 20, 0, CPU)
 
 

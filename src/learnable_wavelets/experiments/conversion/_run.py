@@ -14,9 +14,9 @@ import learnable_wavelets as lw
 
 from ..._command_line import at_least, flag, one_of, option, parse_counts, parse_names, parse_seeds
 from ..._output import check_regular, write_atomic
-from ..engine import Record, Trainer, count, evaluate
+from ..engine import Record, Trainer, evaluate
 from ..models import Perceptron
-from ..spec import Recipe
+from ..spec import Recipe, count
 from ..tasks import Images
 from ._methods import METHODS, WIDTH, split
 

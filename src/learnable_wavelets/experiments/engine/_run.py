@@ -14,11 +14,11 @@ from torch import nn
 import learnable_wavelets as lw
 
 from ..._output import write_atomic
-from ..spec import Case, Options, Run
+from ..spec import Case, Options, Run, count
 from ._checkpoint import Checkpoint, exclusive
 from ._ranks import SINGLE, Ranks
 from ._records import JsonLines, Record, check_identity, finite, read_record
-from ._trainer import Trainer, count
+from ._trainer import Trainer
 
 
 @dataclass(frozen=True)

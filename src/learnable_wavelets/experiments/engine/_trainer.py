@@ -148,8 +148,3 @@ def evaluate(network: nn.Module, task: Task, split: str, ranks: Ranks = SINGLE) 
 
 def _copy(network: nn.Module) -> dict[str, torch.Tensor]:
     return {name: tensor.clone() for name, tensor in network.state_dict().items()}
-
-
-def count(module: nn.Module) -> int:
-    """Count the trainable parameters."""
-    return sum(p.numel() for p in module.parameters() if p.requires_grad)

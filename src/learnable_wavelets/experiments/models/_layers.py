@@ -10,8 +10,7 @@ from torch import nn
 
 import learnable_wavelets as lw
 
-from ..engine import count
-from ..spec import REPEATED, WAVELET_LAYERS, Options
+from ..spec import REPEATED, WAVELET_LAYERS, Options, count
 from ._alternatives import Circulant, Diagonal, LowRank, Sum
 from ._published import PublishedSlicing
 from ._structured import Butterfly, Monarch, TensorTrain, ToeplitzLike, near_root
@@ -37,6 +36,10 @@ def make_filter(options: Options) -> lw.WaveletFilter:
     if options.constraint == "biorthogonal":
         raise ValueError("`taps` must not be given with constraint biorthogonal, whose lifting steps fix the length")
     return kind(wavelet, taps=options.taps)
+
+
+def _dense(n_in: int, n_out: int, bias: bool, options: Options) -> nn.Module:
+    return nn.Linear(n_in, n_out, bias)
 
 
 def _sandwich(name: str, n_in: int, n_out: int, bias: bool, options: Options) -> lw.nn.SandwichLayer:
@@ -94,7 +97,8 @@ def _removed(n_in: int, n_out: int, bias: bool, options: Options) -> nn.Module:
 
 
 LAYERS: dict[str, Callable[[int, int, bool, Options], nn.Module]] = {
-    "dense": lambda n_in, n_out, bias, _: nn.Linear(n_in, n_out, bias),
+    "dense": _dense,
+    "narrow": _dense,  # its networks have fewer hidden units
     "fastfood": partial(_sandwich, "fastfood"),
     "wavelet": partial(_sandwich, "wavelet"),
     "wavelet-paper": partial(_sandwich, "wavelet-paper"),
@@ -155,6 +159,8 @@ def describe(name: str, n: int, options: Options) -> tuple[str, ...]:
         parts.append(f"rank {_rank(n, n, options)}")
     if name in ("btt", "stack"):
         parts.append(f"rank {options.rank or (STACK_RANK if name == 'stack' else 1)}")
+    if name == "narrow":
+        parts.append(f"{options.units} units")
     if name == "monarch":
         parts.append(f"{_groups(n, n, options)} groups")
     if options.blocks[0] > 1 and name in (*REPEATED, "stack"):

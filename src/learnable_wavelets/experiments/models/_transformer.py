@@ -47,11 +47,11 @@ class Attention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Two layers with a GELU between them, `expand` times as wide inside."""
+    """Two layers with a GELU between the `hidden` units."""
 
-    def __init__(self, width: int, expand: int, factory: Factory) -> None:
+    def __init__(self, width: int, hidden: int, factory: Factory) -> None:
         super().__init__()
-        self.inner, self.outer = factory(width, expand * width), factory(expand * width, width)
+        self.inner, self.outer = factory(width, hidden), factory(hidden, width)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y: torch.Tensor = self.outer(F.gelu(self.inner(x)))
@@ -81,7 +81,7 @@ class Transformer(nn.Module):
     Args:
         symbols: size of the alphabet.
         context: the longest text.
-        width, depth, heads, expand: sizes; the feed-forward is `expand` times as wide.
+        width, depth, heads, hidden: sizes; each feed-forward has `hidden` units.
         attention: makes the four square layers of each attention.
         feed_forward: makes the layers of the feed-forwards, or `None` for none.
     """
@@ -94,7 +94,7 @@ class Transformer(nn.Module):
         width: int,
         depth: int,
         heads: int,
-        expand: int,
+        hidden: int,
         attention: Factory,
         feed_forward: Factory | None,
     ) -> None:
@@ -106,7 +106,7 @@ class Transformer(nn.Module):
             Block(
                 width,
                 Attention(width, heads, attention),
-                None if feed_forward is None else FeedForward(width, expand, feed_forward),
+                None if feed_forward is None else FeedForward(width, hidden, feed_forward),
             )
             for _ in range(depth)
         )

@@ -6,7 +6,7 @@ from ..models import LAYERS
 from ..spec import Options, Recipe, Task, length
 
 QUICK_STEPS = 300
-RATES = dict.fromkeys(LAYERS, 3e-3) | {"dense": 1e-3, "low-rank": 1e-3, "monarch": 1e-3, "btt": 1e-3}
+RATES = dict.fromkeys(LAYERS, 3e-3) | {"dense": 1e-3, "narrow": 1e-3, "low-rank": 1e-3, "monarch": 1e-3, "btt": 1e-3}
 
 
 def equal_recipe(batch: int, epochs: int) -> Callable[[str, Options, Task], Recipe]:

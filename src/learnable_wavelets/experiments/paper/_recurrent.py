@@ -5,17 +5,18 @@ from collections.abc import Callable
 from torch import nn
 
 from ..models import Materialised, PublishedSlicing, Zero, describe, make_layer
-from ..spec import GATES, Options, Task
+from ..spec import DENSE, GATES, Options, Task
 
 LAYERS = (
-    "dense", "fastfood", "wavelet", "wavelet-paper", "frozen", "fixed", "low-rank", "circulant", "diagonal", "removed",
+    "dense", "narrow", "fastfood", "wavelet", "wavelet-paper", "frozen", "fixed", "low-rank", "circulant", "diagonal",
+    "removed",
 )  # fmt: skip
 Factory = Callable[[int], nn.Module]
 
 
 def factory(layer: str, options: Options) -> Factory | None:
     """Return a function from the width to a recurrent matrix without bias; `None` for a dense GRU."""
-    if layer == "dense":
+    if layer in DENSE:
         return None
 
     def build(n: int) -> nn.Module:
@@ -33,5 +34,5 @@ def memory(options: Options, task: Task) -> int | None:
 
 def settings(n: int, layer: str, options: Options) -> tuple[str, ...]:
     """Describe a layer of width `n`, and the replaced gates unless they are all."""
-    all_gates = layer == "dense" or options.gates == GATES
+    all_gates = layer in DENSE or options.gates == GATES
     return (*describe(layer, n, options), *(() if all_gates else (f"gates {'+'.join(options.gates)}",)))

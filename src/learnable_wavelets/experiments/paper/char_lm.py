@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from ..models import CharacterModel
-from ..spec import Experiment, Options, PaperWavelet, Recipe, Task, length
+from ..spec import Experiment, Options, PaperWavelet, Recipe, Task, hidden_units, length
 from ..tasks import Characters, load_text
 from ._recurrent import LAYERS, factory, settings
 
@@ -28,7 +28,8 @@ def load(options: Options, device: torch.device) -> Task:
 def build(layer: str, options: Options, task: Task) -> nn.Module:
     """Embed into 100 numbers; a GRU of 512; a score for each character of the alphabet."""
     assert isinstance(task, Characters)
-    return CharacterModel(task.symbols, EMBEDDED, HIDDEN, factory(layer, options), options.gates)
+    hidden = hidden_units(layer, options, HIDDEN)
+    return CharacterModel(task.symbols, EMBEDDED, hidden, factory(layer, options), options.gates)
 
 
 def recipe(layer: str, options: Options, task: Task) -> Recipe:

@@ -4,10 +4,10 @@ import torch
 from torch import nn
 
 from ..models import LeNet5, describe, make_layer
-from ..spec import Experiment, Options, PaperWavelet, Recipe, Task
+from ..spec import DENSE, Experiment, Options, PaperWavelet, Recipe, Task, hidden_units
 from ..tasks import Images, as_maps, load_mnist
 
-FEATURES, DENSE = 800, 500
+FEATURES, HIDDEN = 800, 500
 PAPER_EPOCHS = 20
 QUICK_STEPS = 3000  # about a minute on two cores, whatever the data's size
 BATCH = {"paper": 64, "ours": 128}
@@ -28,8 +28,8 @@ def load(options: Options, device: torch.device) -> Task:
 
 def build(layer: str, options: Options, task: Task) -> nn.Module:
     """Build LeNet-5; only the published dense network has dropout, under `ours` all have the same."""
-    dense = layer == "dense"
-    hidden = DENSE if dense else FEATURES
+    dense = layer in DENSE
+    hidden = hidden_units(layer, options, HIDDEN if dense else FEATURES)
     compressed = make_layer(layer, FEATURES, hidden, dense, options)
     if options.protocol == "paper":
         return LeNet5(compressed, hidden, dropout=(0.25, 0.5) if dense else (0.0, 0.0))
@@ -48,7 +48,7 @@ def recipe(layer: str, options: Options, task: Task) -> Recipe:
 EXPERIMENT = Experiment(
     name="mnist",
     help="Train the paper's LeNet-5 on MNIST; report the test error after the last epoch.",
-    layers=("dense", "fastfood", "wavelet", "wavelet-paper", "frozen", "diagonal", "removed"),
+    layers=("dense", "narrow", "fastfood", "wavelet", "wavelet-paper", "frozen", "diagonal", "removed"),
     load=load,
     build=build,
     recipe=recipe,

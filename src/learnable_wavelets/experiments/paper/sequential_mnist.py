@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from ..models import Recurrent
-from ..spec import Experiment, Options, PaperWavelet, Recipe, Task, length
+from ..spec import Experiment, Options, PaperWavelet, Recipe, Task, hidden_units, length
 from ..tasks import Images, as_sequences, as_short_sequences, load_mnist
 from ._recurrent import LAYERS, factory, memory, settings
 
@@ -30,7 +30,8 @@ def load(options: Options, device: torch.device) -> Task:
 
 def build(layer: str, options: Options, task: Task) -> nn.Module:
     """One pixel in, ten scores out at the last step; by default the update matrix stays dense, as published."""
-    return Recurrent((1, HIDDEN, 10), factory(layer, options), options.gates, last=True, memory=memory(options, task))
+    sizes = (1, hidden_units(layer, options, HIDDEN), 10)
+    return Recurrent(sizes, factory(layer, options), options.gates, last=True, memory=memory(options, task))
 
 
 def recipe(layer: str, options: Options, task: Task) -> Recipe:

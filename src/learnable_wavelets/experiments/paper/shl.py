@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from ..models import LAYERS, Perceptron, describe, make_layer
-from ..spec import Experiment, Options, PaperWavelet, Task
+from ..spec import Experiment, Options, PaperWavelet, Task, hidden_units
 from ..tasks import Images, as_pixels, load_mnist, vary
 from ._equal import QUICK_STEPS, equal_recipe
 
@@ -23,7 +23,8 @@ def load(options: Options, device: torch.device) -> Task:
 
 def build(layer: str, options: Options, task: Task) -> nn.Module:
     """Build the network 784-784-10, its square matrix the layer."""
-    return Perceptron([make_layer(layer, WIDTH, WIDTH, True, options)], WIDTH, 10, options.hidden_dropout)
+    units = hidden_units(layer, options, WIDTH)
+    return Perceptron([make_layer(layer, WIDTH, units, True, options)], units, 10, options.hidden_dropout)
 
 
 def settings(layer: str, options: Options) -> tuple[str, ...]:

@@ -1,10 +1,12 @@
 """`learnable-wavelets reproduce shootout`: perceptrons on the pixels of MNIST, where mixing makes a difference."""
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 
 from ..models import LAYERS, Perceptron, describe, make_layer
-from ..spec import Experiment, Options, PaperWavelet, Task
+from ..spec import Experiment, Options, PaperWavelet, Task, hidden_units
 from ..tasks import Images, as_vectors, load_mnist
 from ._equal import QUICK_STEPS, equal_recipe
 
@@ -22,8 +24,9 @@ def load(options: Options, device: torch.device) -> Task:
 
 def build(layer: str, options: Options, task: Task) -> nn.Module:
     """Hidden layers of one width, all of one kind."""
-    depth = options.depth[0]
-    return Perceptron([make_layer(layer, WIDTH, WIDTH, True, options) for _ in range(depth)], WIDTH, 10)
+    units = hidden_units(layer, options, WIDTH)
+    sizes = pairwise((WIDTH, *[units] * options.depth[0]))
+    return Perceptron([make_layer(layer, n_in, n_out, True, options) for n_in, n_out in sizes], units, 10)
 
 
 def settings(layer: str, options: Options) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from ..models import Recurrent
-from ..spec import Experiment, Options, PaperWavelet, Recipe, Task, length
+from ..spec import Experiment, Options, PaperWavelet, Recipe, Task, hidden_units, length
 from ..tasks import PUBLISHED_LENGTH, SYMBOLS, Adding, Memory, Sequences
 from ._recurrent import LAYERS, factory, memory, settings
 
@@ -24,13 +24,13 @@ def _load(kind: type[Sequences], options: Options, device: torch.device) -> Task
 
 def _build_adding(layer: str, options: Options, task: Task) -> nn.Module:
     """Two inputs, one output at the last step."""
-    sizes = (2, HIDDEN, 1)
+    sizes = (2, hidden_units(layer, options, HIDDEN), 1)
     return Recurrent(sizes, factory(layer, options), options.gates, last=True, memory=memory(options, task))
 
 
 def _build_memory(layer: str, options: Options, task: Task) -> nn.Module:
     """One-hot symbols in, scores of the symbols out at every step."""
-    sizes = (SYMBOLS + 2, HIDDEN, SYMBOLS + 2)
+    sizes = (SYMBOLS + 2, hidden_units(layer, options, HIDDEN), SYMBOLS + 2)
     return Recurrent(sizes, factory(layer, options), options.gates, memory=memory(options, task))
 
 

@@ -4,10 +4,10 @@ import torch
 from torch import nn
 
 from ..models import LAYERS, Transformer, describe, make_tiled
-from ..spec import Experiment, Options, PaperWavelet, Recipe, Task, length
+from ..spec import Experiment, Options, PaperWavelet, Recipe, Task, hidden_units, length
 from ..tasks import Characters, load_text
 
-WIDTH, DEPTH, HEADS, EXPAND = 192, 2, 6, 4
+WIDTH, DEPTH, HEADS, HIDDEN = 192, 2, 6, 768
 CONTEXT, BATCH = 128, 16
 STEPS, INTERVAL = 500, 100
 EVALUATED = 4  # batches of 128 windows, 65,536 characters
@@ -42,7 +42,7 @@ def build(layer: str, options: Options, task: Task) -> nn.Module:
         width=WIDTH,
         depth=DEPTH,
         heads=HEADS,
-        expand=EXPAND,
+        hidden=hidden_units(layer, options, HIDDEN),
         attention=dense if options.place == "feed-forward" else chosen,
         feed_forward=dense if options.place == "attention" else inner,
     )
@@ -56,6 +56,8 @@ def recipe(layer: str, options: Options, task: Task) -> Recipe:
 
 def settings(layer: str, options: Options) -> tuple[str, ...]:
     """Describe the layer, and where it is."""
+    if layer == "narrow" and options.place != "feed-forward":
+        raise ValueError(f"the layer narrow is for the place feed-forward, which has hidden units, got {options.place}")
     return (*describe(layer, WIDTH, options), options.place)
 
 

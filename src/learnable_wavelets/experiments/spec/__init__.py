@@ -1,10 +1,11 @@
 """The vocabulary of the experiments: options, recipe, task, experiment, case, run."""
 
-from ._experiment import REPEATED, STACKED, Case, Experiment, Run, cases, parse
+from ._experiment import DENSE, REPEATED, STACKED, Case, Experiment, Run, cases, count, hidden_units, parse
 from ._options import CONSTRAINTS, EVERY, GATES, PLACES, WAVELET_LAYERS, Options, PaperWavelet
 from ._task import Batch, Recipe, Task, length
 
 __all__ = [
-    "CONSTRAINTS", "EVERY", "GATES", "PLACES", "REPEATED", "STACKED", "WAVELET_LAYERS", "Batch", "Case", "Experiment",
-    "Options", "PaperWavelet", "Recipe", "Run", "Task", "cases", "length", "parse",
+    "CONSTRAINTS", "DENSE", "EVERY", "GATES", "PLACES", "REPEATED", "STACKED", "WAVELET_LAYERS", "Batch", "Case",
+    "Experiment", "Options", "PaperWavelet", "Recipe", "Run", "Task", "cases", "count", "hidden_units", "length",
+    "parse",
 ]  # fmt: skip

@@ -1,5 +1,6 @@
 """An experiment: data, a network by the name of its layer, a recipe by protocol; its cases and their runs."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,9 +14,10 @@ from ._options import COMMON, WAVELET_LAYERS, WAVELET_OPTIONS, Options, PaperWav
 from ._task import Recipe, Task
 
 REPEATED = ("fastfood", "wavelet", "circulant")
-STACKED = (*REPEATED, "low-rank", "stack")
-"""The layers with a number of blocks; those in `REPEATED` are products or sums of layers."""
-
+STACKED = (*REPEATED, "low-rank", "narrow", "stack")
+"""The layers with a number of blocks, or a budget of so many; those in `REPEATED` are products or sums of layers."""
+DENSE = ("dense", "narrow")
+"""The layers of `nn.Linear`: a network with `narrow` has fewer hidden units."""
 
 OWNERS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(WAVELET_OPTIONS, WAVELET_LAYERS),
@@ -23,6 +25,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "blocks": STACKED,
     "groups": ("monarch",),
     "rank": ("low-rank", "toeplitz-like", "btt", "stack"),
+    "units": ("narrow",),
 }
 """The layers for which an option is; without one of them it is an error."""
 
@@ -118,11 +121,42 @@ class Case:
 def cases(experiment: Experiment, options: Options, task: Task) -> list[Case]:
     """List every layer at every depth and, where it can be stacked or has a budget to match, number of blocks."""
     return [
-        Case(experiment, layer, replace(options, depth=(depth,), blocks=(blocks,)), task)
+        _case(experiment, layer, replace(options, depth=(depth,), blocks=(blocks,)), task)
         for depth in options.depth
         for layer in options.layer
         for blocks in (options.blocks if layer in STACKED else (1,))
     ]
+
+
+def _case(experiment: Experiment, layer: str, options: Options, task: Task) -> Case:
+    if layer == "narrow" and options.units is None:
+        options = replace(options, units=_fewest_units(experiment, options, task))
+    return Case(experiment, layer, options, task)
+
+
+def _fewest_units(experiment: Experiment, options: Options, task: Task) -> int:
+    """Find the fewest units with which the dense network has the parameters of that with the layer `wavelet`."""
+
+    def size(layer: str, units: int | None = None) -> int:
+        return count(experiment.build(layer, replace(options, units=units), task))
+
+    budget, most = size("wavelet"), 1
+    while size("narrow", most) < budget:
+        most *= 2
+    return 1 + bisect_left(range(1, most), budget, key=lambda units: size("narrow", units))
+
+
+def hidden_units(layer: str, options: Options, own: int) -> int:
+    """Return `own`, the units of the experiment, or those of a narrow network."""
+    if layer != "narrow":
+        return own
+    assert options.units is not None  # `cases` has found them
+    return options.units
+
+
+def count(module: nn.Module) -> int:
+    """Count the trainable parameters."""
+    return sum(p.numel() for p in module.parameters() if p.requires_grad)
 
 
 def parse(experiment: Experiment, given: Mapping[str, Any]) -> Options:

@@ -61,6 +61,11 @@ class Options:
     rank: int | None = option(
         None, "For low-rank, toeplitz-like, btt and stack: instead of their own.", type=at_least(int, 1)
     )
+    units: int | None = option(
+        None,
+        "For the layer narrow: its hidden units. [as few as have the parameters of the layer wavelet]",
+        type=at_least(int, 1),
+    )
     variant: str = option("bg-rot", "bg-rot: rotated digits over pictures; noise: digits in correlated noise.")
     hidden_dropout: float = option(0.0, "Dropout of the hidden units, for every layer.", type=at_least(float, 0))
     place: str = option("feed-forward", f"The matrices to replace: {', '.join(PLACES)}.", parse=one_of(*PLACES))
@@ -94,4 +99,4 @@ EVERY = (
     "tensorboard", "device", "threads",
 )  # fmt: skip
 """The options of `reproduce all`."""
-COMMON = (*WAVELET_OPTIONS, "lr_multiplier", "published_slicing", "learning_rate", *EVERY)
+COMMON = (*WAVELET_OPTIONS, "lr_multiplier", "published_slicing", "units", "learning_rate", *EVERY)
