@@ -4,6 +4,7 @@
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,16 +39,21 @@ def label(row: dict[str, Any]) -> str:
     return ", ".join([row["layer"], *parts])
 
 
-def scatter(ax: Axes, found: list[dict[str, Any]], metric: str, x: str, styles: dict[str, int], ink: str) -> None:
+def scatter(
+    ax: Axes,
+    found: list[dict[str, Any]],
+    metric: str,
+    x: Callable[[dict[str, Any]], float],
+    styles: dict[str, int],
+    ink: str,
+) -> None:
     """Draw a point for each row, with its spread over seeds; dense and no layer also as lines."""
     for row in found:
-        value, number = row["last"][metric], styles.setdefault(label(row), len(styles))
-        where = row["parameters"] if x == "parameters" else row["seconds"]["mean"]
+        value, number, where = row["last"][metric], styles.setdefault(label(row), len(styles)), x(row)
         style = {"color": f"C{number % 10}", "marker": MARKERS[number % len(MARKERS)], "markersize": 5}
         ax.errorbar(where, value["mean"], yerr=value["std"] or 0.0, linestyle="none", label=label(row), **style)
         if row["layer"] in ("dense", "removed"):
             ax.axhline(value["mean"], color=ink, linewidth=0.7, linestyle="--" if row["layer"] == "dense" else ":")
-    ax.set(xscale="log", xlabel=x)
 
 
 def finish(figure: Figure) -> Figure:
@@ -66,22 +72,26 @@ def draw_shl(colours: dict[str, str]) -> Figure:
     styles: dict[str, int] = {}
     for ax, (title, data, mark) in zip(axes, PANELS["shl"], strict=True):
         found = rows("shl", data, mark)
-        scatter(ax, found, "error", "parameters", styles, colours["faint"])
+        scatter(ax, found, "error", lambda row: row["parameters"], styles, colours["faint"])
         none = max((row["last"]["error"]["mean"] for row in found if row["layer"] == "removed"), default=None)
         if none is not None:
             ax.set_ylim(top=1.1 * none)  # rows far worse than no layer would press all others together
         length = found[0]["epochs"] if found else 0
-        ax.set(title=f"{title}, {length} epochs", ylabel="test error %")
+        ax.set(title=f"{title}, {length} epochs", xscale="log", xlabel="parameters", ylabel="test error %")
     return finish(figure)
 
 
 def draw_transformer(colours: dict[str, str]) -> Figure:
-    """Draw bits per character over the parameters of the network, and over the seconds of the training."""
+    """Draw bits per character over the parameters that the feed-forwards add, and over the seconds of the training."""
     figure, axes = plt.subplots(1, 2, figsize=(8.6, 5.2), layout="constrained", sharey=True)
     styles: dict[str, int] = {}
-    for ax, x in zip(axes, ("parameters", "seconds"), strict=True):
-        scatter(ax, rows("transformer", *PANELS["transformer"][0][1:]), "bpc", x, styles, colours["faint"])
-    axes[0].set_ylabel("bits per character")
+    found = rows("transformer", *PANELS["transformer"][0][1:])
+    none = min(row["parameters"] for row in found)
+    scatter(axes[0], found, "bpc", lambda row: row["parameters"] - none, styles, colours["faint"])
+    scatter(axes[1], found, "bpc", lambda row: row["seconds"]["mean"], styles, colours["faint"])
+    # without feed-forwards there are no parameters: in the left panel that row is a line alone
+    axes[0].set(xscale="log", xlim=(5e3, 1e6), xlabel="parameters of the feed-forwards", ylabel="bits per character")
+    axes[1].set(xlabel="seconds")
     return finish(figure)
 
 
