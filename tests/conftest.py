@@ -33,6 +33,11 @@ SLOW = {
 }  # fmt: skip
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the files in their order: xdist would leave those of few tests, the longest among them, for the end."""
+    config.option.loadscopereorder = False
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(item.path.as_posix().endswith(f"tests/{name}") for name in SLOW):

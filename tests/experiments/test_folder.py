@@ -276,7 +276,7 @@ def test_blocks_are_for_layers_that_can_be_stacked(
 ) -> None:
     assert command(monkeypatch, "reproduce", "shootout", "--layer", "dense", "--blocks", 2, "--out", tmp_path) == 2
     assert (
-        "--blocks is for the layers fastfood, wavelet, circulant, low-rank, stack, got --layer dense"
+        "--blocks is for the layers fastfood, wavelet, circulant, low-rank, narrow, stack, got --layer dense"
         in capsys.readouterr().err
     )
 
