@@ -86,7 +86,7 @@ def draw_transformer(colours: dict[str, str]) -> Figure:
     figure, axes = plt.subplots(1, 2, figsize=(8.6, 5.2), layout="constrained", sharey=True)
     styles: dict[str, int] = {}
     found = rows("transformer", *PANELS["transformer"][0][1:])
-    none = min(row["parameters"] for row in found)
+    (none,) = (row["parameters"] for row in found if row["layer"] == "removed")
     scatter(axes[0], found, "bpc", lambda row: row["parameters"] - none, styles, colours["faint"])
     scatter(axes[1], found, "bpc", lambda row: row["seconds"]["mean"], styles, colours["faint"])
     # without feed-forwards there are no parameters: in the left panel that row is a line alone

@@ -7,7 +7,8 @@ from ..models import LAYERS, Transformer, describe, make_tiled
 from ..spec import Experiment, Options, PaperWavelet, Recipe, Task, hidden_units, length
 from ..tasks import Characters, load_text
 
-WIDTH, DEPTH, HEADS, HIDDEN = 192, 2, 6, 768
+WIDTH, DEPTH, HEADS = 192, 2, 6
+HIDDEN = 4 * WIDTH
 CONTEXT, BATCH = 128, 16
 STEPS, INTERVAL = 500, 100
 EVALUATED = 4  # batches of 128 windows, 65,536 characters
