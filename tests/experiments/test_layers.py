@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 import learnable_wavelets as lw
-from learnable_wavelets.experiments.models import LAYERS, describe, make_layer
+from learnable_wavelets.experiments.models import LAYERS, describe, make_layer, make_tiled
 from learnable_wavelets.experiments.models._alternatives import Circulant, Diagonal, LowRank, Sum, Zero
 from learnable_wavelets.experiments.models._published import Materialised, PublishedSlicing, published_slices
-from learnable_wavelets.experiments.spec import Options, PaperWavelet, count
+from learnable_wavelets.experiments.spec import ALTERNATIVES, Options, PaperWavelet, count
 
 N = 64
 DEFAULT = Options()
@@ -156,6 +156,47 @@ def test_taps_pad_the_start() -> None:
     torch.testing.assert_close(matrix(layer) @ matrix(layer).T, eye, atol=1e-5, rtol=0)
     with pytest.raises(ValueError, match="`taps` must not be given with constraint biorthogonal"):
         make_layer("wavelet", N, N, False, replace(options, wavelet=None, constraint="biorthogonal"))
+
+
+def trained(name: str, multiplier: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return the matrix of a layer at the start, how far its matrix moves in a step of Adam, and how far its bias."""
+    torch.manual_seed(0)
+    layer = make_layer(name, N, N, True, replace(DEFAULT, lr_multiplier=multiplier))
+    bias = next(p for key, p in layer.named_parameters() if key.endswith("bias"))
+    rows = (torch.eye(N), torch.zeros(N, N))
+
+    def read() -> tuple[torch.Tensor, torch.Tensor]:
+        with torch.no_grad():
+            return layer(rows[0]) - layer(rows[1]), bias.clone()
+
+    start, before = read()
+    optimizer = torch.optim.Adam(layer.parameters(), lr=1e-6, eps=1e-20)
+    (layer(rows[0]) ** 2).sum().backward()
+    optimizer.step()
+    end, after = read()
+    return start, (end - start).norm(), (after - before).norm()
+
+
+@pytest.mark.parametrize("name", ALTERNATIVES)
+def test_alternatives_learn_faster(name: str) -> None:
+    start, moved, bias = trained(name, 1)
+    same, further, again = trained(name, 8)
+    torch.testing.assert_close(same, start, atol=1e-6, rtol=0)
+    assert float(further / moved) == pytest.approx(8, rel=0.1)
+    assert float(again / bias) == pytest.approx(1, rel=1e-3)
+    assert "rate multiplier 8" in describe(name, N, replace(DEFAULT, lr_multiplier=8))
+    assert not any("rate" in part for part in describe(name, N, replace(DEFAULT, lr_multiplier=1)))
+
+
+def test_a_filter_for_each_block() -> None:
+    shared, own = (make_tiled("wavelet", replace(DEFAULT, own_filters=own)) for own in (False, True))
+    for sizes in ((N, 3 * N), (3 * N, N)):
+        found = [
+            len({id(m) for m in build(*sizes).modules() if isinstance(m, lw.WaveletFilter)}) for build in (shared, own)
+        ]
+        assert found == [1, 3]
+    assert isinstance(make_tiled("wavelet", replace(DEFAULT, own_filters=True))(N, N), lw.WaveletLinear)
+    assert describe("wavelet", N, replace(DEFAULT, own_filters=True))[-1] == "own filters"
 
 
 @pytest.mark.parametrize("name", ["diagonal", "removed", "circulant"])

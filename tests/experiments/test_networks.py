@@ -13,6 +13,7 @@ from learnable_wavelets.experiments.models._published import PublishedSlicing
 from learnable_wavelets.experiments.paper import EXPERIMENTS
 from learnable_wavelets.experiments.spec import (
     GATES,
+    SANDWICHES,
     Case,
     Experiment,
     Options,
@@ -189,6 +190,38 @@ def test_a_narrow_attention_does_not_exist(few) -> None:
     task = tasks(few)["transformer"]
     with pytest.raises(ValueError, match=r"the layer narrow is for the place feed-forward, .* got both"):
         narrow(TRANSFORMER, task, place="both").settings()
+
+
+def multipliers(experiment: Experiment, task: Task, **given: object) -> dict[str, float | None]:
+    planned = cases(experiment, parse(experiment, {"layer": ["all"], **given}), task)
+    return {case.layer: case.options.lr_multiplier for case in planned}
+
+
+def test_multipliers_go_by_layer(few) -> None:
+    found = multipliers(TRANSFORMER, tasks(few)["transformer"])
+    assert {name for name, value in found.items() if value == 4} == set(SANDWICHES) & set(found)
+    assert {found[name] for name in found if name not in SANDWICHES} == {1}
+    assert set(multipliers(SHOOTOUT, tasks(few)["shootout"]).values()) == {1}
+    assert set(multipliers(TRANSFORMER, tasks(few)["transformer"], lr_multiplier=8).values()) == {8}
+    with pytest.raises(ValueError, match=r"--lr-multiplier is for the layers .*, got --layer dense,removed"):
+        parse(SHOOTOUT, {"layer": ["dense,removed"], "lr_multiplier": 8})
+
+
+def test_wider_feed_forwards(few) -> None:
+    task = tasks(few)["transformer"]
+
+    def plan(layer: str, **given: object) -> Case:
+        (case,) = cases(TRANSFORMER, parse(TRANSFORMER, {"layer": [layer], "expansion": 8, **given}), task)
+        return case
+
+    inner, outer = (
+        plan("circulant").network(0).blocks[0].feed_forward.get_submodule(part) for part in ("inner", "outer")
+    )
+    assert (inner.out_features, outer.in_features) == (8 * 192, 8 * 192)
+    assert plan("circulant").settings() == "feed-forward, expansion 8"
+    assert plan("removed").settings() == plan("removed", expansion=4).settings() == "feed-forward"
+    assert plan("removed", place="attention").settings() == "attention, expansion 8"
+    assert plan("narrow", units=5).settings() == "5 units, feed-forward"
 
 
 @pytest.mark.slow

@@ -35,6 +35,7 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
             "default": ", ".join(experiment.default_layers),
             "quick": experiment.quick,
             "paper": experiment.full,
+            "multiplier": "1" if experiment.lr_multiplier == 1 else f"{experiment.lr_multiplier:g}; of other kinds 1",
             "taps": "" if experiment.taps is None else f" Under ours {experiment.taps}, if its start is not chosen.",
         }
         defaults = {"out": str(OUT / experiment.name), "seeds": "1", **experiment.defaults}

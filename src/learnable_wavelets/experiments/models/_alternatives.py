@@ -4,6 +4,7 @@ import math
 
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
 
 
 class Diagonal(nn.Module):
@@ -89,3 +90,28 @@ class Sum(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         total: torch.Tensor = sum(term(x) for term in self.terms)
         return total / math.sqrt(len(self.terms))
+
+
+class _Multiple(nn.Module):
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, stored: torch.Tensor) -> torch.Tensor:
+        return stored * self.factor
+
+    def right_inverse(self, value: torch.Tensor) -> torch.Tensor:
+        return value / self.factor
+
+
+def learn_faster(layer: nn.Module, factor: float) -> None:
+    """Store all parameters but the bias divided by `factor`, as `lr_multiplier` does with those of a sandwich.
+
+    The function stays; under Adam, whose steps ignore the scale of gradients, the layer learns `factor` times as fast.
+    """
+    if factor == 1:
+        return
+    for module in list(layer.modules()):
+        for name in list(module._parameters):
+            if name != "bias" and module._parameters[name] is not None:
+                parametrize.register_parametrization(module, name, _Multiple(factor))

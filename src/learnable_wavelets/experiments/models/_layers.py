@@ -10,8 +10,8 @@ from torch import nn
 
 import learnable_wavelets as lw
 
-from ..spec import REPEATED, WAVELET_LAYERS, Options, count
-from ._alternatives import Circulant, Diagonal, LowRank, Sum
+from ..spec import ALTERNATIVES, OWNERS, REPEATED, SANDWICHES, WAVELET_LAYERS, Options, count
+from ._alternatives import Circulant, Diagonal, LowRank, Sum, learn_faster
 from ._published import PublishedSlicing
 from ._structured import Butterfly, Monarch, TensorTrain, ToeplitzLike, near_root
 from ._transformer import Tiled
@@ -38,13 +38,17 @@ def make_filter(options: Options) -> lw.WaveletFilter:
     return kind(wavelet, taps=options.taps)
 
 
+def _multiplier(options: Options) -> float:
+    return 1.0 if options.lr_multiplier is None else options.lr_multiplier
+
+
 def _dense(n_in: int, n_out: int, bias: bool, options: Options) -> nn.Module:
     return nn.Linear(n_in, n_out, bias)
 
 
 def _sandwich(name: str, n_in: int, n_out: int, bias: bool, options: Options) -> lw.nn.SandwichLayer:
     """Build a layer of the library: every one in the experiments is built here."""
-    keywords: dict[str, Any] = {"lr_multiplier": options.lr_multiplier}
+    keywords: dict[str, Any] = {"lr_multiplier": _multiplier(options)}
     if name == "fastfood":
         return lw.Fastfood(n_in, n_out, bias, **keywords)
     if name == "wavelet":
@@ -69,7 +73,7 @@ def _stack(n_in: int, n_out: int, bias: bool, options: Options) -> nn.Module:
     bank = make_filter(options).filter_bank
     keywords: dict[str, Any] = {"wavelet": bank, "mode": options.mode, "level": options.level}
     depth, rank = options.blocks[0], options.rank or STACK_RANK
-    return lw.nn.Stack(n_in, n_out, bias, depth=depth, rank=rank, lr_multiplier=options.lr_multiplier, **keywords)
+    return lw.nn.Stack(n_in, n_out, bias, depth=depth, rank=rank, lr_multiplier=_multiplier(options), **keywords)
 
 
 def _rank(n_in: int, n_out: int, options: Options) -> int:
@@ -123,14 +127,18 @@ def make_layer(name: str, n_in: int, n_out: int, bias: bool, options: Options) -
     blocks = options.blocks[0] if name in REPEATED else 1
     product, last = options.combine == "product", blocks - 1
     layers = [LAYERS[name](n_out if product and i else n_in, n_out, bias and i == last, options) for i in range(blocks)]
+    if name in ALTERNATIVES:
+        for layer in layers:
+            learn_faster(layer, _multiplier(options))
     return layers[0] if blocks == 1 else COMBINATIONS[options.combine](*layers)
 
 
 def make_tiled(name: str, options: Options) -> Callable[[int, int], nn.Module]:
     """Return a function that builds the layer `name` with a bias; square kinds are tiled where the sizes differ."""
+    tiled = name in SQUARE or (options.own_filters and name in OWNERS["own_filters"])
 
     def build(n_in: int, n_out: int) -> nn.Module:
-        if name in SQUARE and n_in != n_out:
+        if tiled and n_in != n_out:
             return Tiled(n_in, n_out, lambda n: make_layer(name, n, n, True, options))
         return make_layer(name, n_in, n_out, True, options)
 
@@ -153,8 +161,10 @@ def describe(name: str, n: int, options: Options) -> tuple[str, ...]:
         parts += [f"{wavelet} in {taps} taps" if taps else wavelet, str(layer.mode), f"level {layer.level}"]
         parts += [options.constraint] if name in WAVELET_LAYERS and options.constraint != "soft" else []
         parts += ["published slicing"] if name == "wavelet-paper" and options.published_slicing else []
-    if name in (*WAVELET_LAYERS, "wavelet-paper", "fastfood") and options.lr_multiplier != 1:
-        parts.append(f"rate multiplier {options.lr_multiplier:g}")
+    if name in (*SANDWICHES, *ALTERNATIVES) and _multiplier(options) != 1:
+        parts.append(f"rate multiplier {_multiplier(options):g}")
+    if options.own_filters and name in OWNERS["own_filters"]:
+        parts.append("own filters")
     if name in ("low-rank", "toeplitz-like"):
         parts.append(f"rank {_rank(n, n, options)}")
     if name in ("btt", "stack"):

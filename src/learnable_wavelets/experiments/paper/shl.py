@@ -11,7 +11,7 @@ from ._equal import QUICK_STEPS, equal_recipe
 WIDTH, BATCH = 784, 100
 EPOCHS = 40
 HELD_OUT = 6  # every sixth training image: 2,000 of 12,000
-LR_MULTIPLIER = "4"  # that of the library
+LR_MULTIPLIER = 4.0  # that of the library
 
 
 def load(options: Options, device: torch.device) -> Task:
@@ -46,7 +46,7 @@ EXPERIMENT = Experiment(
     options=("variant", "hidden_dropout", "data", "validation", "blocks", "combine", "groups", "rank", "tune"),
     quick=f"{QUICK_STEPS} steps",
     full=f"{EPOCHS} epochs",
-    defaults={"lr_multiplier": LR_MULTIPLIER},
+    lr_multiplier=LR_MULTIPLIER,
     protocols=("equal",),
     grid=(3e-4, 1e-3, 3e-3, 1e-2),
 )

@@ -8,12 +8,11 @@ from ..spec import Experiment, Options, PaperWavelet, Recipe, Task, hidden_units
 from ..tasks import Characters, load_text
 
 WIDTH, DEPTH, HEADS = 192, 2, 6
-HIDDEN = 4 * WIDTH
 CONTEXT, BATCH = 128, 16
 STEPS, INTERVAL = 500, 100
 EVALUATED = 4  # batches of 128 windows, 65,536 characters
 QUICK_STEPS, QUICK_CONTEXT = 100, 64
-LR_MULTIPLIER = "4"  # that of the library
+LR_MULTIPLIER = 4.0  # that of the library
 RATES = dict.fromkeys(LAYERS, 3e-3)
 
 
@@ -43,7 +42,7 @@ def build(layer: str, options: Options, task: Task) -> nn.Module:
         width=WIDTH,
         depth=DEPTH,
         heads=HEADS,
-        hidden=hidden_units(layer, options, HIDDEN),
+        hidden=hidden_units(layer, options, options.expansion * WIDTH),
         attention=dense if options.place == "feed-forward" else chosen,
         feed_forward=dense if options.place == "attention" else inner,
     )
@@ -56,10 +55,12 @@ def recipe(layer: str, options: Options, task: Task) -> Recipe:
 
 
 def settings(layer: str, options: Options) -> tuple[str, ...]:
-    """Describe the layer, and where it is."""
+    """Describe the layer, where it is, and how wide the feed-forwards are, if there are any and the layer leaves it."""
     if layer == "narrow" and options.place != "feed-forward":
         raise ValueError(f"the layer narrow is for the place feed-forward, which has hidden units, got {options.place}")
-    return (*describe(layer, WIDTH, options), options.place)
+    without = layer == "narrow" or (layer == "removed" and options.place != "attention")
+    expansion = () if without or options.expansion == Options.expansion else (f"expansion {options.expansion}",)
+    return (*describe(layer, WIDTH, options), options.place, *expansion)
 
 
 EXPERIMENT = Experiment(
@@ -72,10 +73,10 @@ EXPERIMENT = Experiment(
     settings=settings,
     paper=PaperWavelet("haar", 6, 6),
     default_layers=("dense", "wavelet", "fastfood", "circulant", "monarch", "low-rank", "diagonal", "removed"),
-    options=("place", "data", "text", "blocks", "combine", "groups", "rank", "tune"),
+    options=("place", "expansion", "own_filters", "data", "text", "blocks", "combine", "groups", "rank", "tune"),
     quick=f"windows of {QUICK_CONTEXT}, {QUICK_STEPS} steps",
     full=f"{STEPS} steps",
-    defaults={"lr_multiplier": LR_MULTIPLIER},
+    lr_multiplier=LR_MULTIPLIER,
     protocols=("equal",),
     grid=(1e-3, 3e-3, 1e-2),
 )

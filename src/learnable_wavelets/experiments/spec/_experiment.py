@@ -10,7 +10,7 @@ from torch import nn
 
 from ..._checks import check_choice
 from ..._command_line import parse_names, parse_options
-from ._options import COMMON, WAVELET_LAYERS, WAVELET_OPTIONS, Options, PaperWavelet
+from ._options import ALTERNATIVES, COMMON, SANDWICHES, WAVELET_LAYERS, WAVELET_OPTIONS, Options, PaperWavelet
 from ._task import Recipe, Task
 
 REPEATED = ("fastfood", "wavelet", "circulant")
@@ -21,6 +21,8 @@ DENSE = ("dense", "narrow")
 
 OWNERS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(WAVELET_OPTIONS, WAVELET_LAYERS),
+    "lr_multiplier": (*SANDWICHES, *ALTERNATIVES),
+    "own_filters": ("wavelet", "frozen", "fixed"),
     "published_slicing": ("wavelet-paper",),
     "blocks": STACKED,
     "groups": ("monarch",),
@@ -68,6 +70,8 @@ class Experiment:
     options: tuple[str, ...] = ()
     defaults: Mapping[str, str] = field(default_factory=dict)
     """Defaults of options that differ from the usual ones, as on the command line."""
+    lr_multiplier: float = 1.0
+    """The default of `--lr-multiplier` for the layers of the library; that of the others is 1."""
     protocols: tuple[str, ...] = ("paper", "ours")
     """The choices of `--protocol`; with a single one there is no such option."""
     taps: int | None = None
@@ -129,6 +133,8 @@ def cases(experiment: Experiment, options: Options, task: Task) -> list[Case]:
 
 
 def _case(experiment: Experiment, layer: str, options: Options, task: Task) -> Case:
+    if options.lr_multiplier is None:
+        options = replace(options, lr_multiplier=experiment.lr_multiplier if layer in SANDWICHES else 1.0)
     if layer == "narrow" and options.units is None:
         options = replace(options, units=_fewest_units(experiment, options, task))
     return Case(experiment, layer, options, task)

@@ -51,9 +51,13 @@ class Options:
     mode: str = option("periodization", "For wavelet layers: their padding, a pywt mode.", parse=_mode)
     level: int | None = option(None, "For wavelet layers: their depth.", type=int)
     constraint: str = option("soft", f"For wavelet layers: {', '.join(CONSTRAINTS)}.", parse=one_of(*CONSTRAINTS))
-    lr_multiplier: float = option(
-        1.0, "For wavelet and fastfood layers; recipes are tuned with 1.", type=at_least(float, 0), parse=_multiplier
+    lr_multiplier: float | None = option(
+        None,
+        "For compressed layers: how much faster than the rest of the network they learn. [{multiplier}]",
+        type=at_least(float, 0),
+        parse=_multiplier,
     )
+    own_filters: bool = flag("For wavelet layers that are not square: a filter bank for each of their square blocks.")
     published_slicing: bool = flag("For the layer wavelet-paper: repeat the published slicing.")
     blocks: tuple[int, ...] = option((1,), "Sandwiches in place of one, with commas.", parse=parse_counts)
     combine: str = option("product", "Combine several blocks: product or sum.", parse=one_of("product", "sum"))
@@ -69,6 +73,7 @@ class Options:
     variant: str = option("bg-rot", "bg-rot: rotated digits over pictures; noise: digits in correlated noise.")
     hidden_dropout: float = option(0.0, "Dropout of the hidden units, for every layer.", type=at_least(float, 0))
     place: str = option("feed-forward", f"The matrices to replace: {', '.join(PLACES)}.", parse=one_of(*PLACES))
+    expansion: int = option(4, "Hidden units of each feed-forward over its width.", type=at_least(int, 1))
     depth: tuple[int, ...] = option((1,), "Hidden layers, with commas.", parse=parse_counts)
     gates: tuple[str, ...] = option(GATES, "The matrices to replace, with commas, or all.", parse=_gates)
     seeds: tuple[int, ...] = option((0,), "A count (3) or a list (0,1,2; `7,` for one).", parse=parse_seeds)
@@ -94,6 +99,8 @@ class Options:
 WAVELET_OPTIONS = ("wavelet", "taps", "mode", "level", "constraint")
 WAVELET_LAYERS = ("wavelet", "stack", "frozen", "fixed")
 """The layers that take them."""
+SANDWICHES = (*WAVELET_LAYERS, "wavelet-paper", "fastfood")
+ALTERNATIVES = ("low-rank", "circulant", "toeplitz-like", "butterfly", "monarch", "btt", "diagonal")
 EVERY = (
     "layer", "seeds", "preset", "protocol", "epochs", "out", "resume", "overwrite", "checkpoint_seconds",
     "tensorboard", "device", "threads",
