@@ -64,7 +64,8 @@ def test_places(place: str, replaced: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("layer", "expected"), [("dense", 2 * (2 * 192 * 768 + 960)), ("removed", 0), ("diagonal", 6_144)]
+    ("layer", "expected"),
+    [("dense", 2 * (2 * 192 * 768 + 960)), ("removed", 0), ("diagonal", 2 * (2 * 768 + 768 + 192))],
 )
 def test_parameters_of_the_feed_forwards(layer: str, expected: int) -> None:
     model = transformer.build(layer, Options(), TASK)

@@ -139,7 +139,7 @@ def make_tiled(name: str, options: Options) -> Callable[[int, int], nn.Module]:
 
     def build(n_in: int, n_out: int) -> nn.Module:
         if tiled and n_in != n_out:
-            return Tiled(n_in, n_out, lambda n: make_layer(name, n, n, True, options))
+            return Tiled(n_in, n_out, lambda n, bias: make_layer(name, n, n, bias, options))
         return make_layer(name, n_in, n_out, True, options)
 
     return build

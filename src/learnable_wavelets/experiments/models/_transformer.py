@@ -6,27 +6,34 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from ._structured import make_bias
+
 Factory = Callable[[int, int], nn.Module]
 """Makes a layer with a bias from its two sizes."""
 
 
 class Tiled(nn.Module):
-    """Square layers side by side: a wider output is their concatenation, a wider input is shared out and summed."""
+    """Square layers side by side: a wider output is their concatenation, a wider input is shared out and summed.
 
-    def __init__(self, in_features: int, out_features: int, square: Callable[[int], nn.Module]) -> None:
+    `square` makes a layer from its size and whether it has a bias; a sum has a single one.
+    """
+
+    def __init__(self, in_features: int, out_features: int, square: Callable[[int, bool], nn.Module]) -> None:
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
         size, other = sorted((in_features, out_features))
         if other % size:
             raise ValueError(f"one size must be a multiple of the other, got {in_features} and {out_features}")
-        self.tiles = nn.ModuleList(square(size) for _ in range(other // size))
+        wide = out_features >= in_features
+        self.tiles = nn.ModuleList(square(size, wide) for _ in range(other // size))
+        self.bias = make_bias(size, not wide)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if self.out_features >= self.in_features:
+        if self.bias is None:
             return torch.cat([tile(x) for tile in self.tiles], dim=-1)
         parts = [tile(part) for tile, part in zip(self.tiles, x.chunk(len(self.tiles), dim=-1), strict=True)]
         total: torch.Tensor = torch.stack(parts).sum(dim=0) / len(parts) ** 0.5
-        return total
+        return total + self.bias
 
 
 class Attention(nn.Module):
