@@ -207,6 +207,8 @@ def test_a_filter_for_each_block() -> None:
             len({id(m) for m in build(*sizes).modules() if isinstance(m, lw.WaveletFilter)}) for build in (shared, own)
         ]
         assert found == [1, 3]
+    tiles = make_tiled("wavelet", replace(DEFAULT, own_filters=True))(N, 3 * N).tiles
+    assert len({tuple(tile.permutation[0].tolist()) for tile in tiles}) == 3  # as the blocks of a layer have
     assert isinstance(make_tiled("wavelet", replace(DEFAULT, own_filters=True))(N, N), lw.WaveletLinear)
     assert describe("wavelet", N, replace(DEFAULT, own_filters=True))[-1] == "own filters"
 

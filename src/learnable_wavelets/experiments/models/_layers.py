@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -48,7 +49,7 @@ def _dense(n_in: int, n_out: int, bias: bool, options: Options) -> nn.Module:
 
 def _sandwich(name: str, n_in: int, n_out: int, bias: bool, options: Options) -> lw.nn.SandwichLayer:
     """Build a layer of the library: every one in the experiments is built here."""
-    keywords: dict[str, Any] = {"lr_multiplier": _multiplier(options)}
+    keywords: dict[str, Any] = {"seed": options.tile, "lr_multiplier": _multiplier(options)}
     if name == "fastfood":
         return lw.Fastfood(n_in, n_out, bias, **keywords)
     if name == "wavelet":
@@ -139,7 +140,7 @@ def make_tiled(name: str, options: Options) -> Callable[[int, int], nn.Module]:
 
     def build(n_in: int, n_out: int) -> nn.Module:
         if tiled and n_in != n_out:
-            return Tiled(n_in, n_out, lambda n, bias: make_layer(name, n, n, bias, options))
+            return Tiled(n_in, n_out, lambda tile, n, bias: make_layer(name, n, n, bias, replace(options, tile=tile)))
         return make_layer(name, n_in, n_out, True, options)
 
     return build

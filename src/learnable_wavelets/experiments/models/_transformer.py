@@ -15,17 +15,17 @@ Factory = Callable[[int, int], nn.Module]
 class Tiled(nn.Module):
     """Square layers side by side: a wider output is their concatenation, a wider input is shared out and summed.
 
-    `square` makes a layer from its size and whether it has a bias; a sum has a single one.
+    `square` makes a layer from its place, its size, and whether it has a bias: a sum has a single one.
     """
 
-    def __init__(self, in_features: int, out_features: int, square: Callable[[int, bool], nn.Module]) -> None:
+    def __init__(self, in_features: int, out_features: int, square: Callable[[int, int, bool], nn.Module]) -> None:
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
         size, other = sorted((in_features, out_features))
         if other % size:
             raise ValueError(f"one size must be a multiple of the other, got {in_features} and {out_features}")
         wide = out_features >= in_features
-        self.tiles = nn.ModuleList(square(size, wide) for _ in range(other // size))
+        self.tiles = nn.ModuleList(square(tile, size, wide) for tile in range(other // size))
         self.bias = make_bias(size, not wide)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

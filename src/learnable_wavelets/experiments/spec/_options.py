@@ -94,6 +94,8 @@ class Options:
     threads: int | None = option(None, "CPU threads, torch's own number if not given.", type=at_least(int, 1))
     paper: PaperWavelet = PaperWavelet("haar", 6, 6)
     """Not an option: the wavelet of the layer wavelet-paper, which the experiment fixes."""
+    tile: int = 0
+    """Not an option: the place of a square layer among those of one layer; its permutation follows from it."""
 
 
 WAVELET_OPTIONS = ("wavelet", "taps", "mode", "level", "constraint")
