@@ -18,17 +18,21 @@ from learnable_wavelets.experiments.report import METRICS, show, summarise
 
 Runs = Callable[[str], list[Record]]  # the committed runs of an experiment, by its name
 FIGURES = {"wavelet": ["wavelet"], "dense": ["dense"], "no layer": ["removed"]}
+FASTER = "rate multiplier 8"  # than the rest of the network: rows of their own
 BESIDE = {
     "`WaveletLinear`, 256 taps, 1 level": ["wavelet", "haar in 256 taps"],
     "`WaveletLinear`, 368 taps, 1 level": ["wavelet", "haar in 368 taps"],
     "`WaveletLinear`, db2": ["wavelet", "db2"],
     "`Fastfood`": ["fastfood"],
     "circulant": ["circulant"],
+    "circulant, eight times the rate": ["circulant", FASTER],
     "Monarch, 28 blocks": ["monarch", "28 groups"],
+    "Monarch, 28 blocks, eight times the rate": ["monarch", "28 groups", FASTER],
     "Monarch, 196 blocks": ["monarch", "196 groups"],
     "butterfly (BPBP)": ["butterfly"],
     "Toeplitz-like": ["toeplitz-like"],
     "block tensor train": ["btt"],
+    "block tensor train, eight times the rate": ["btt", FASTER],
     "low rank": ["low-rank"],
     "diagonal": ["diagonal"],
     "no layer": ["removed"],
@@ -143,7 +147,8 @@ def beside(runs: Runs) -> str:
     for title, which in BESIDE.items():
         cells: dict[str, str] = {}
         for task, (name, wanted) in TASKS.items():
-            group = chosen([run for run in plain[name] if matches(run, wanted)], *which)
+            same = [run for run in plain[name] if (FASTER in marks_of(run)) == (FASTER in which)]
+            group = chosen([run for run in same if matches(run, wanted)], *which)
             if group:
                 row = summarise(group)[0]
                 cells[name], cells[task] = f"{row['parameters']:,}", show(row["last"]["error"], ".2f")
