@@ -188,18 +188,6 @@ def test_alternatives_learn_faster(name: str) -> None:
     assert not any("rate" in part for part in describe(name, N, replace(DEFAULT, lr_multiplier=1)))
 
 
-def test_square_layers_side_by_side() -> None:
-    build = make_tiled("circulant", DEFAULT)
-    wide, narrow = build(N, 3 * N), build(3 * N, N)
-    x, parts = torch.randn(5, 3 * N), torch.randn(3, 5, N)
-    torch.testing.assert_close(wide(parts[0]), torch.cat([tile(parts[0]) for tile in wide.tiles], dim=-1))
-    total = sum(tile(part) for tile, part in zip(narrow.tiles, x.split(N, dim=-1), strict=True)) / 3**0.5
-    torch.testing.assert_close(narrow(x), total + narrow.bias)
-    assert (count(wide), count(narrow)) == (3 * (3 * N + N), 3 * 3 * N + N)  # a sum needs one bias
-    with pytest.raises(ValueError, match="one size must be a multiple of the other, got 64 and 100"):
-        build(N, 100)
-
-
 def test_a_filter_for_each_block() -> None:
     shared, own = (make_tiled("wavelet", replace(DEFAULT, own_filters=own)) for own in (False, True))
     for sizes in ((N, 3 * N), (3 * N, N)):

@@ -156,10 +156,10 @@ def test_square_layers_are_tiled() -> None:
     wide = make_tiled("circulant", DEFAULT)(8, 24)
     narrow = make_tiled("circulant", DEFAULT)(24, 8)
     x = torch.randn(5, 24)
-    assert count(wide) == count(narrow) == 3 * 4 * 8
+    assert (count(wide), count(narrow)) == (3 * 4 * 8, 3 * 3 * 8 + 8)  # a sum needs one bias
     torch.testing.assert_close(wide(x[:, :8])[:, 8:16], wide.tiles[1](x[:, :8]))
     parts = [tile(x[:, 8 * i : 8 * i + 8]) for i, tile in enumerate(narrow.tiles)]
-    torch.testing.assert_close(narrow(x), sum(parts) / math.sqrt(3))
+    torch.testing.assert_close(narrow(x), sum(parts) / math.sqrt(3) + narrow.bias)
     assert isinstance(make_tiled("dense", DEFAULT)(8, 24), nn.Linear)
     with pytest.raises(ValueError, match="one size must be a multiple of the other, got 8 and 12"):
         make_tiled("diagonal", DEFAULT)(8, 12)
