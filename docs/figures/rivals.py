@@ -15,14 +15,8 @@ from matplotlib.figure import Figure
 from learnable_wavelets.experiments.report import summarise
 
 RESULTS = Path(__file__).parents[1] / "results"
-SAME = (
-    "periodization",
-    "rate 0",
-    "rate multiplier 4",
-    "dropout",
-    "level",
-    "feed-forward",
-)  # settings not worth a label
+# The beginnings of settings that are not worth a label.
+SAME = ("periodization", "rate 0", "rate multiplier 4", "dropout", "level", "feed-forward")
 MARKERS = "osD^vPX*<>p"
 PANELS = {
     "shl": [("MNIST-bg-rot", "full-bg-rot", "dropout 0.3"), ("MNIST-noise", "full-noise", "dropout 0.3")],

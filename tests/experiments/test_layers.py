@@ -11,7 +11,7 @@ import learnable_wavelets as lw
 from learnable_wavelets.experiments.models import LAYERS, describe, make_layer, make_tiled
 from learnable_wavelets.experiments.models._alternatives import Circulant, Diagonal, LowRank, Sum, Zero
 from learnable_wavelets.experiments.models._published import Materialised, PublishedSlicing, published_slices
-from learnable_wavelets.experiments.spec import ALTERNATIVES, Options, PaperWavelet, count
+from learnable_wavelets.experiments.spec import ALTERNATIVES, DENSE, SANDWICHES, Options, PaperWavelet, count
 
 N = 64
 DEFAULT = Options()
@@ -28,7 +28,7 @@ def circulant(column: torch.Tensor) -> torch.Tensor:
     return torch.stack([column.roll(shift) for shift in range(len(column))], dim=1)
 
 
-DENSE = {
+MATRICES = {
     Diagonal: lambda layer: torch.diag(layer.scale),
     LowRank: lambda layer: layer.outer.weight @ layer.inner.weight,
     Circulant: lambda layer: circulant(layer.second) @ torch.diag(layer.scale) @ circulant(layer.first),
@@ -42,7 +42,7 @@ def test_layers_equal_their_matrices(layer) -> None:
             parameter.normal_()
     x = torch.randn(5, layer.in_features)
     bias = layer.outer.bias if isinstance(layer, LowRank) else layer.bias
-    torch.testing.assert_close(layer(x), x @ DENSE[type(layer)](layer).T + bias, atol=1e-3, rtol=1e-4)
+    torch.testing.assert_close(layer(x), x @ MATRICES[type(layer)](layer).T + bias, atol=1e-3, rtol=1e-4)
 
 
 def test_structures() -> None:
@@ -175,6 +175,10 @@ def trained(name: str, multiplier: float) -> tuple[torch.Tensor, torch.Tensor, t
     optimizer.step()
     end, after = read()
     return start, (end - start).norm(), (after - before).norm()
+
+
+def test_every_layer_is_of_one_kind() -> None:
+    assert sorted((*DENSE, *SANDWICHES, *ALTERNATIVES, "removed")) == sorted(LAYERS)
 
 
 @pytest.mark.parametrize("name", ALTERNATIVES)

@@ -192,6 +192,16 @@ def test_a_narrow_attention_does_not_exist(few) -> None:
         narrow(TRANSFORMER, task, place="both").settings()
 
 
+def test_own_filters_are_for_layers_that_are_not_square(few) -> None:
+    (case,) = cases(
+        TRANSFORMER,
+        parse(TRANSFORMER, {"layer": ["wavelet"], "own_filters": True, "place": "attention"}),
+        tasks(few)["transformer"],
+    )
+    with pytest.raises(ValueError, match="`own_filters` is for the places feed-forward and both"):
+        case.settings()
+
+
 def multipliers(experiment: Experiment, task: Task, **given: object) -> dict[str, float | None]:
     planned = cases(experiment, parse(experiment, {"layer": ["all"], **given}), task)
     return {case.layer: case.options.lr_multiplier for case in planned}

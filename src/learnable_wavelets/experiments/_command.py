@@ -30,12 +30,13 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     names = reproduce.add_subparsers(metavar="NAME", required=True)
     for experiment in EXPERIMENTS:
         parser = names.add_parser(experiment.name, help=experiment.help, description=experiment.help)
+        rate = experiment.lr_multiplier
         texts = {
             "layers": ", ".join(experiment.layers),
             "default": ", ".join(experiment.default_layers),
             "quick": experiment.quick,
             "paper": experiment.full,
-            "multiplier": "1" if experiment.lr_multiplier == 1 else f"{experiment.lr_multiplier:g}; of other kinds 1",
+            "multiplier": "1" if rate == 1 else f"{rate:g} for layers of the library, else 1",
             "taps": "" if experiment.taps is None else f" Under ours {experiment.taps}, if its start is not chosen.",
         }
         defaults = {"out": str(OUT / experiment.name), "seeds": "1", **experiment.defaults}

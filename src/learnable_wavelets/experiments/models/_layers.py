@@ -11,7 +11,7 @@ from torch import nn
 
 import learnable_wavelets as lw
 
-from ..spec import ALTERNATIVES, OWNERS, REPEATED, SANDWICHES, WAVELET_LAYERS, Options, count
+from ..spec import ALTERNATIVES, OWNERS, REPEATED, WAVELET_LAYERS, Options, count
 from ._alternatives import Circulant, Diagonal, LowRank, Sum, learn_faster
 from ._published import PublishedSlicing
 from ._structured import Butterfly, Monarch, TensorTrain, ToeplitzLike, near_root
@@ -134,9 +134,14 @@ def make_layer(name: str, n_in: int, n_out: int, bias: bool, options: Options) -
     return layers[0] if blocks == 1 else COMBINATIONS[options.combine](*layers)
 
 
+def _has_own_filters(name: str, options: Options) -> bool:
+    """Return whether the square blocks of a wide or narrow layer have a filter each."""
+    return options.own_filters and name in OWNERS["own_filters"]
+
+
 def make_tiled(name: str, options: Options) -> Callable[[int, int], nn.Module]:
     """Return a function that builds the layer `name` with a bias; square kinds are tiled where the sizes differ."""
-    tiled = name in SQUARE or (options.own_filters and name in OWNERS["own_filters"])
+    tiled = name in SQUARE or _has_own_filters(name, options)
 
     def build(n_in: int, n_out: int) -> nn.Module:
         if tiled and n_in != n_out:
@@ -162,9 +167,9 @@ def describe(name: str, n: int, options: Options) -> tuple[str, ...]:
         parts += [f"{wavelet} in {taps} taps" if taps else wavelet, str(layer.mode), f"level {layer.level}"]
         parts += [options.constraint] if name in WAVELET_LAYERS and options.constraint != "soft" else []
         parts += ["published slicing"] if name == "wavelet-paper" and options.published_slicing else []
-    if name in (*SANDWICHES, *ALTERNATIVES) and _multiplier(options) != 1:
+    if name in OWNERS["lr_multiplier"] and _multiplier(options) != 1:
         parts.append(f"rate multiplier {_multiplier(options):g}")
-    if options.own_filters and name in OWNERS["own_filters"]:
+    if _has_own_filters(name, options):
         parts.append("own filters")
     if name in ("low-rank", "toeplitz-like"):
         parts.append(f"rank {_rank(n, n, options)}")

@@ -55,12 +55,16 @@ def recipe(layer: str, options: Options, task: Task) -> Recipe:
 
 
 def settings(layer: str, options: Options) -> tuple[str, ...]:
-    """Describe the layer, where it is, and how wide the feed-forwards are, if there are any and the layer leaves it."""
+    """Describe the layer, where it is, and the width of the feed-forwards where the option decides it."""
     if layer == "narrow" and options.place != "feed-forward":
         raise ValueError(f"the layer narrow is for the place feed-forward, which has hidden units, got {options.place}")
-    without = layer == "narrow" or (layer == "removed" and options.place != "attention")
-    expansion = () if without or options.expansion == Options.expansion else (f"expansion {options.expansion}",)
-    return (*describe(layer, WIDTH, options), options.place, *expansion)
+    if options.own_filters and options.place == "attention":
+        raise ValueError(
+            "`own_filters` is for the places feed-forward and both: the layers of the attention are square"
+        )
+    no_feed_forward = layer == "removed" and options.place != "attention"
+    usual = options.expansion == Options.expansion or layer == "narrow" or no_feed_forward
+    return (*describe(layer, WIDTH, options), options.place, *(() if usual else (f"expansion {options.expansion}",)))
 
 
 EXPERIMENT = Experiment(
