@@ -10,6 +10,7 @@ import re
 import sys
 import tarfile
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from glob import glob
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,20 @@ class BuildKernels(build_ext):
             if sys.platform != "darwin" and self._takes("-fopenmp"):
                 extension.extra_compile_args.append("-fopenmp")
                 extension.extra_link_args.append("-fopenmp")
+        if self.compiler.compiler_type != "msvc":
+            self._compile_side_by_side()
         super().build_extensions()
+
+    def _compile_side_by_side(self) -> None:
+        """Let the compiler work on as many sources at once as there are cores; setuptools takes one by one."""
+        one_by_one = self.compiler.compile
+
+        def compile_all(sources: list[str], *args: Any, **options: Any) -> list[str]:
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                objects = pool.map(lambda source: one_by_one([source], *args, **options), sources)
+                return [path for found in objects for path in found]
+
+        self.compiler.compile = compile_all
 
     def _takes(self, flag: str) -> bool:
         with tempfile.TemporaryDirectory() as folder:

@@ -134,6 +134,21 @@ def test_results_do_not_depend_on_the_number_of_threads(isa, two_threads, mode, 
         torch.set_num_threads(2)
 
 
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("mode", ["periodization", "symmetric", "zero"])
+def test_a_row_has_the_same_bits_whatever_lies_beside_it(isa, mode, dtype):
+    """In a tile, in a tile that is not full, and alone, each with another loop."""
+    real = torch.float32 if dtype == torch.bfloat16 else dtype
+    for taps, n in [(2, 8), (4, 100), (6, 12), (10, 64), (40, 1000)]:
+        lo, hi, rec_lo, rec_hi = unrelated_bank(taps, real)
+        x = torch.randn(35, n).to(dtype)
+        coeffs = cpu.wavedec(x, lo, hi, mode, 2)
+        back = cpu.waverec(coeffs, rec_lo, rec_hi, n, mode, 2)
+        for rows in (1, 2, 3, 5, 9, 16, 19):
+            assert torch.equal(cpu.wavedec(x[:rows], lo, hi, mode, 2), coeffs[:rows]), (taps, n, rows)
+            assert torch.equal(cpu.waverec(coeffs[:rows], rec_lo, rec_hi, n, mode, 2), back[:rows]), (taps, n, rows)
+
+
 @pytest.mark.parametrize("mode", ["hadamard", "zero"])
 def test_no_rows(isa, mode):
     arguments = sandwich_case(0, LAYOUTS["square"](16), mode, 2, 4, True, torch.float32)

@@ -244,6 +244,15 @@ def test_half_types_under_autocast_to_the_other(name, own, cast):
 PAIRS = [(GRU, nn.GRU), (LSTM, nn.LSTM), (GRUCell, nn.GRUCell), (LSTMCell, nn.LSTMCell)]
 
 
+def of_torch(module, x, hx):
+    """What torch gives on a processor with bfloat16; on others its LSTM fails, or keeps the type of the state."""
+    if not isinstance(module, nn.LSTM) or torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return module(x, hx)
+    with torch.autocast("cpu", enabled=False):
+        y, state = module(x.float(), hx and tuple(t.float() for t in hx))
+    return y.bfloat16(), tuple(t.bfloat16() for t in state)
+
+
 @pytest.mark.parametrize("state", [None, torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("inputs", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize(("ours", "theirs"), PAIRS)
@@ -256,7 +265,7 @@ def test_autocast_gives_the_dtypes_of_torch(ours, theirs, inputs, state, gates):
         hx = (hx, hx) if "LSTM" in ours.__name__ else hx
     layer, reference = ours(INPUT, HIDDEN, gates=gates), theirs(INPUT, HIDDEN)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        found, expected = (flat(module(x[0] if cell else x, hx)) for module in (layer, reference))
+        found, expected = (flat(apply(x[0] if cell else x, hx)) for apply in (layer, partial(of_torch, reference)))
     assert [y.dtype for y in found] == [y.dtype for y in expected]
     if gates == ():
         layer.load_state_dict(reference.state_dict())
