@@ -217,6 +217,22 @@ def test_multipliers_go_by_layer(few) -> None:
         parse(SHOOTOUT, {"layer": ["dense,removed"], "lr_multiplier": 8})
 
 
+def test_weight_of_the_wavelet_loss(few) -> None:
+    planned = cases(
+        TRANSFORMER,
+        parse(TRANSFORMER, {"layer": ["wavelet,stack,frozen,fastfood,dense"], "regularizer": 0}),
+        tasks(few)["transformer"],
+    )
+    weights = {case.layer: case.recipe().regularizer for case in planned}
+    assert weights == {"wavelet": 0, "stack": 0, "frozen": 1, "fastfood": 1, "dense": 1}
+    named = {case.layer for case in planned if "regularizer 0" in case.settings()}
+    assert named == {"wavelet", "stack"}
+    with pytest.raises(ValueError, match=r"--regularizer is for the layers wavelet, stack.*, got --layer frozen"):
+        parse(TRANSFORMER, {"layer": ["frozen"], "regularizer": 0})
+    with pytest.raises(ValueError, match="--regularizer is for --constraint soft: orthogonal filters"):
+        parse(TRANSFORMER, {"layer": ["wavelet"], "regularizer": 0, "constraint": "orthogonal"})
+
+
 def test_wider_feed_forwards(few) -> None:
     task = tasks(few)["transformer"]
 

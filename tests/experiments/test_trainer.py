@@ -166,7 +166,7 @@ def test_evaluation_counts_wrong_images(sample) -> None:
     assert evaluate(Constant(), task, "validation") == {}
 
 
-def spoilt_wavelet_loss(maps: Images) -> float:
+def spoilt_wavelet_loss(maps: Images, weight: float) -> float:
     """Wavelet loss after training from a bank that is far from perfect reconstruction."""
     network = lenet()
     with torch.no_grad():
@@ -174,19 +174,17 @@ def spoilt_wavelet_loss(maps: Images) -> float:
             if isinstance(module, lw.WaveletFilter):
                 for taps in module.parameters():
                     taps.mul_(1.2)
-    trainer = Trainer(network, maps, replace(PUBLISHED, epochs=4), seed=0)
+    trainer = Trainer(network, maps, replace(PUBLISHED, epochs=4, regularizer=weight), seed=0)
     record = run(trainer)[-1]
     terms = [float(loss.detach()) for losses in lw.wavelet_losses(network).values() for loss in losses.values()]
-    if record["wavelet_loss"]:
-        assert record["wavelet_loss"] == pytest.approx(sum(terms))
+    assert record["wavelet_loss"] == pytest.approx(sum(terms))
     return sum(terms)
 
 
 @pytest.mark.slow
-def test_wavelet_loss_is_part_of_what_is_trained(maps: Images, monkeypatch: pytest.MonkeyPatch) -> None:
-    trained_with = spoilt_wavelet_loss(maps)
-    monkeypatch.setattr(lw, "wavelet_regularizer", lambda _: torch.zeros(()))
-    assert trained_with < 0.9 * spoilt_wavelet_loss(maps)
+def test_wavelet_loss_is_part_of_what_is_trained_by_its_weight(maps: Images) -> None:
+    without, usual, heavy = (spoilt_wavelet_loss(maps, weight) for weight in (0, 1, 10))
+    assert heavy < 0.9 * usual < 0.9 * 0.9 * without
 
 
 def test_dense_network_has_no_wavelet_loss(maps: Images) -> None:

@@ -167,6 +167,8 @@ def describe(name: str, n: int, options: Options) -> tuple[str, ...]:
         parts += [f"{wavelet} in {taps} taps" if taps else wavelet, str(layer.mode), f"level {layer.level}"]
         parts += [options.constraint] if name in WAVELET_LAYERS and options.constraint != "soft" else []
         parts += ["published slicing"] if name == "wavelet-paper" and options.published_slicing else []
+    if options.regularizer != 1:
+        parts.append(f"regularizer {options.regularizer:g}")
     if name in OWNERS["lr_multiplier"] and _multiplier(options) != 1:
         parts.append(f"rate multiplier {_multiplier(options):g}")
     if _has_own_filters(name, options):

@@ -21,6 +21,7 @@ DENSE = ("dense", "narrow")
 
 OWNERS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(WAVELET_OPTIONS, WAVELET_LAYERS),
+    "regularizer": ("wavelet", "stack", "wavelet-paper"),
     "lr_multiplier": (*SANDWICHES, *ALTERNATIVES),
     "own_filters": ("wavelet", "frozen", "fixed"),
     "published_slicing": ("wavelet-paper",),
@@ -104,6 +105,7 @@ class Case:
 
     def recipe(self) -> Recipe:
         recipe = self.experiment.recipe(self.layer, self.options, self.task)
+        recipe = replace(recipe, regularizer=self.options.regularizer)
         rate = self.options.learning_rate
         return recipe if rate is None else replace(recipe, learning_rate=rate)
 
@@ -135,6 +137,8 @@ def cases(experiment: Experiment, options: Options, task: Task) -> list[Case]:
 def _case(experiment: Experiment, layer: str, options: Options, task: Task) -> Case:
     if options.lr_multiplier is None:
         options = replace(options, lr_multiplier=experiment.lr_multiplier if layer in SANDWICHES else 1.0)
+    if layer not in OWNERS["regularizer"]:
+        options = replace(options, regularizer=1.0)
     if layer == "narrow" and options.units is None:
         options = replace(options, units=_fewest_units(experiment, options, task))
     return Case(experiment, layer, options, task)
@@ -182,6 +186,8 @@ def parse(experiment: Experiment, given: Mapping[str, Any]) -> Options:
         if not set(owners) & set(layers):
             which = f"the layer{'s' * (len(owners) > 1)} {', '.join(owners)}"
             raise ValueError(f"--{name.replace('_', '-')} is for {which}, got --layer {','.join(layers)}")
+    if "regularizer" in chosen and options.constraint != "soft" and "wavelet-paper" not in layers:
+        raise ValueError(f"--regularizer is for --constraint soft: {options.constraint} filters have no loss")
     if options.resume and options.overwrite:
         raise ValueError("--resume goes on with a run, --overwrite starts it again: give one of them")
     own_start = chosen.isdisjoint(("wavelet", "taps", "level")) and options.constraint != "biorthogonal"

@@ -51,6 +51,12 @@ class Options:
     mode: str = option("periodization", "For wavelet layers: their padding, a pywt mode.", parse=_mode)
     level: int | None = option(None, "For wavelet layers: their depth.", type=int)
     constraint: str = option("soft", f"For wavelet layers: {', '.join(CONSTRAINTS)}.", parse=one_of(*CONSTRAINTS))
+    regularizer: float = option(
+        1.0,
+        "For wavelet layers whose filters are soft: the weight of `wavelet_regularizer` in the loss.",
+        type=at_least(float, 0),
+        parse=_finite,
+    )
     lr_multiplier: float | None = option(
         None,
         "For compressed layers: how much faster than the rest of the network they learn. [{multiplier}]",
@@ -108,4 +114,4 @@ EVERY = (
     "tensorboard", "device", "threads",
 )  # fmt: skip
 """The options of `reproduce all`."""
-COMMON = (*WAVELET_OPTIONS, "lr_multiplier", "published_slicing", "units", "learning_rate", *EVERY)
+COMMON = (*WAVELET_OPTIONS, "regularizer", "lr_multiplier", "published_slicing", "units", "learning_rate", *EVERY)

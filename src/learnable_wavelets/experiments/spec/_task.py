@@ -57,6 +57,8 @@ class Recipe:
     gamma: float = 1.0
     weight_decay: float = 0.0
     clip: float | None = None
+    regularizer: float = 1.0
+    """The weight of `wavelet_regularizer` in the loss."""
 
     @property
     def steps(self) -> int:
