@@ -6,7 +6,7 @@ come from the records.
 """
 
 import statistics
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from results_tables import marks_of, matches
@@ -15,6 +15,7 @@ from learnable_wavelets import _output
 from learnable_wavelets.experiments.engine import GROUP, Record
 from learnable_wavelets.experiments.paper import EXPERIMENTS
 from learnable_wavelets.experiments.report import METRICS, show, summarise
+from learnable_wavelets.experiments.spec import SANDWICHES
 
 Runs = Callable[[str], list[Record]]  # the committed runs of an experiment, by its name
 FIGURES = {"wavelet": ["wavelet"], "dense": ["dense"], "no layer": ["removed"]}
@@ -46,14 +47,21 @@ TASKS = {  # by the title of the column of errors
     "bg-rot": ("shl", {"data": "full-bg-rot", **SHL}),
 }
 SEVERAL = ("product of", "sum of", "orthogonal")  # beginnings of marks of rows that are no single plain layer
+UNUSUAL = ("rate multiplier", "regularizer")  # beginnings of marks of rows of their own, to be named
 GRIDS = {experiment.name: len(experiment.grid) for experiment in EXPERIMENTS}
+
+
+def usual(run: Record, named: Iterable[str], unusual: str | tuple[str, ...]) -> bool:
+    """Return True if each mark with a beginning in `unusual` is named, or is what the layers of the library have."""
+    marks = {mark for mark in marks_of(run) if mark.startswith(unusual)}
+    return marks <= {*named} | ({"rate multiplier 4"} if run["layer"] in SANDWICHES else set())
 
 
 def chosen(found: list[Record], layer: str, *marks: str) -> list[Record]:
     """Return the runs of one row of a table: of several that fit, that with most seeds, and of these the latest."""
     groups: dict[tuple[Any, ...], list[Record]] = {}
     for run in found:
-        if matches(run, {"layer": layer, "with": marks}):
+        if matches(run, {"layer": layer, "with": marks}) and usual(run, marks, "regularizer"):
             groups.setdefault(tuple(run[key] for key in GROUP), []).append(run)
     ordered = sorted(enumerate(groups.values()), key=lambda pair: (len(pair[1]), pair[0]))
     return ordered[-1][1] if ordered else []
@@ -147,8 +155,8 @@ def beside(runs: Runs) -> str:
     for title, which in BESIDE.items():
         cells: dict[str, str] = {}
         for task, (name, wanted) in TASKS.items():
-            same = [run for run in plain[name] if (FASTER in marks_of(run)) == (FASTER in which)]
-            group = chosen([run for run in same if matches(run, wanted)], *which)
+            same = [run for run in plain[name] if matches(run, wanted) and usual(run, which, UNUSUAL)]
+            group = chosen(same, *which)
             if group:
                 row = summarise(group)[0]
                 cells[name], cells[task] = f"{row['parameters']:,}", show(row["last"]["error"], ".2f")

@@ -13,10 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from learnable_wavelets.experiments.report import summarise
+from learnable_wavelets.experiments.spec import SANDWICHES
 
 RESULTS = Path(__file__).parents[1] / "results"
 # The beginnings of settings that are not worth a label.
-SAME = ("periodization", "rate 0", "rate multiplier 4", "dropout", "level", "feed-forward")
+SAME = ("periodization", "rate 0", "dropout", "level", "feed-forward")
 MARKERS = "osD^vPX*<>p"
 PANELS = {
     "shl": [("MNIST-bg-rot", "full-bg-rot", "dropout 0.3"), ("MNIST-noise", "full-noise", "dropout 0.3")],
@@ -36,7 +37,8 @@ def rows(name: str, data: str, mark: str) -> list[dict[str, Any]]:
 
 def label(row: dict[str, Any]) -> str:
     """Name a row by its layer and the settings that tell it from others."""
-    parts = [part for part in row["settings"].split(", ") if part and not part.startswith(SAME)]
+    usual = "rate multiplier 4" if row["layer"] in SANDWICHES else ""
+    parts = [part for part in row["settings"].split(", ") if part not in ("", usual) and not part.startswith(SAME)]
     return ", ".join([row["layer"], *parts])
 
 

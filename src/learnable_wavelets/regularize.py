@@ -12,6 +12,8 @@ from .filters import WaveletFilter
 def wavelet_regularizer(model: nn.Module) -> Tensor:
     r"""Sum the wavelet losses of all filter banks in `model`; add the result to the training loss.
 
+    The paper gives it weight 1. It keeps filters near a bank with an inverse; long filters in layers that need none are
+    more accurate [with less of it](../choosing-a-filter.md#loss).
     A bank that several layers share counts once. Exact banks (orthogonal, biorthogonal) contribute a true zero.
     Works on compiled and on wrapped models (`DistributedDataParallel`, `DataParallel`, `AveragedModel`), and on a
     filter itself.
