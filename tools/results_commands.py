@@ -23,10 +23,12 @@ FASTER = "rate multiplier 8"  # than the rest of the network: rows of their own
 BESIDE = {
     "`WaveletLinear`, 256 taps, 1 level": ["wavelet", "haar in 256 taps"],
     "`WaveletLinear`, 368 taps, 1 level": ["wavelet", "haar in 368 taps"],
+    "`WaveletLinear`, 256 taps, no wavelet loss": ["wavelet", "haar in 256 taps", "regularizer 0"],
+    "`WaveletLinear`, 368 taps, no wavelet loss": ["wavelet", "haar in 368 taps", "regularizer 0"],
     "`WaveletLinear`, db2": ["wavelet", "db2"],
     "`Fastfood`": ["fastfood"],
     "circulant": ["circulant"],
-    "circulant, eight times the rate": ["circulant", FASTER],
+    "circulant, twice the rate": ["circulant", "rate multiplier 2"],
     "Monarch, 28 blocks": ["monarch", "28 groups"],
     "Monarch, 28 blocks, eight times the rate": ["monarch", "28 groups", FASTER],
     "Monarch, 196 blocks": ["monarch", "196 groups"],
