@@ -33,6 +33,7 @@ BESIDE = {
     "Monarch, 28 blocks, eight times the rate": ["monarch", "28 groups", FASTER],
     "Monarch, 196 blocks": ["monarch", "196 groups"],
     "butterfly (BPBP)": ["butterfly"],
+    "butterfly, four times the rate": ["butterfly", "rate multiplier 4"],
     "Toeplitz-like": ["toeplitz-like"],
     "block tensor train": ["btt"],
     "block tensor train, eight times the rate": ["btt", FASTER],
