@@ -145,6 +145,8 @@ def test_commands_show_figures_and_hours_of_their_runs(tool: ModuleType) -> None
     found = [run(None, seed, "wavelet", settings="a, b", **same) for seed in (0, 1)]
     found += [run(None, 0, "wavelet", settings="a, b, c", **{**same, "last": {"mse": 1.0}})]  # fewer seeds
     found += [run(None, 0, "wavelet", settings="b", **{**same, "last": {"mse": 2.0}})]  # not of this command
+    other = {**same, "last": {"mse": 3.0}}  # more seeds, but a weight of the loss that the command does not name
+    found += [run(None, seed, "wavelet", settings="a, b, regularizer 0", **other) for seed in range(3)]
     family = {"title": "T", "metrics": ["mse", "accuracy"], "rows": [{"model": "theirs", "mse": 0.5}]}
     text = plain(tool.results_commands.commands([COMMAND], {"adding": family}, lambda name: found))
     trials = next(len(experiment.grid) for experiment in EXPERIMENTS if experiment.name == "adding")
@@ -155,6 +157,16 @@ def test_commands_show_figures_and_hours_of_their_runs(tool: ModuleType) -> None
     assert "not measured |  |" in tool.results_commands.commands(
         [{**COMMAND, "published": ""}], {"adding": family}, lambda name: []
     )
+
+
+def test_rows_at_other_rates_are_named(tool: ModuleType) -> None:
+    usual, unusual = tool.results_commands.usual, tool.results_commands.UNUSUAL
+    faster = run(None, 0, "circulant", settings="rate multiplier 4, dropout 0.3")
+    assert not usual(faster, ["circulant"], unusual)
+    assert usual(faster, ["circulant", "rate multiplier 4"], unusual)
+    ours = run(None, 0, "wavelet", settings="db2, rate multiplier 4, dropout 0.3")
+    assert usual(ours, ["wavelet", "db2"], unusual)  # the default of the library
+    assert not usual({**ours, "settings": "db2, rate multiplier 8"}, ["wavelet", "db2"], unusual)
 
 
 def test_a_picture_with_two_schemes_is_shown_in_both(tool: ModuleType) -> None:
