@@ -41,7 +41,7 @@ class BuildKernels(build_ext):
             if sys.platform != "darwin" and self._takes("-fopenmp"):
                 extension.extra_compile_args.append("-fopenmp")
                 extension.extra_link_args.append("-fopenmp")
-        if self.compiler.compiler_type != "msvc":
+        if self.compiler.compiler_type != "msvc":  # whose driver sets itself up in its first call
             self._compile_side_by_side()
         super().build_extensions()
 

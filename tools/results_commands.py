@@ -54,9 +54,9 @@ UNUSUAL = ("rate multiplier", "regularizer")  # beginnings of marks of rows of t
 GRIDS = {experiment.name: len(experiment.grid) for experiment in EXPERIMENTS}
 
 
-def usual(run: Record, named: Iterable[str], unusual: str | tuple[str, ...]) -> bool:
-    """Return True if each mark with a beginning in `unusual` is named, or is what the layers of the library have."""
-    marks = {mark for mark in marks_of(run) if mark.startswith(unusual)}
+def usual(run: Record, named: Iterable[str]) -> bool:
+    """Return True if each mark with a beginning in `UNUSUAL` is named, or is what the layers of the library have."""
+    marks = {mark for mark in marks_of(run) if mark.startswith(UNUSUAL)}
     return marks <= {*named} | ({"rate multiplier 4"} if run["layer"] in SANDWICHES else set())
 
 
@@ -64,7 +64,7 @@ def chosen(found: list[Record], layer: str, *marks: str) -> list[Record]:
     """Return the runs of one row of a table: of several that fit, that with most seeds, and of these the latest."""
     groups: dict[tuple[Any, ...], list[Record]] = {}
     for run in found:
-        if matches(run, {"layer": layer, "with": marks}) and usual(run, marks, "regularizer"):
+        if matches(run, {"layer": layer, "with": marks}) and usual(run, marks):
             groups.setdefault(tuple(run[key] for key in GROUP), []).append(run)
     ordered = sorted(enumerate(groups.values()), key=lambda pair: (len(pair[1]), pair[0]))
     return ordered[-1][1] if ordered else []
@@ -73,7 +73,8 @@ def chosen(found: list[Record], layer: str, *marks: str) -> list[Record]:
 def measured(row: Record, runs: Runs) -> dict[str, list[Record]]:
     """Return the runs of each figure of a command, by the name of the figure."""
     found = [run for run in runs(row["experiment"]) if matches(run, row["runs"])]
-    return {name: chosen(found, *which) for name, which in row.get("figures", FIGURES).items()}
+    marks = row["runs"].get("with", ())
+    return {name: chosen(found, *which, *marks) for name, which in row.get("figures", FIGURES).items()}
 
 
 def expected(row: Record, family: Record, runs: Runs, sizes: bool = False) -> str:
@@ -158,8 +159,7 @@ def beside(runs: Runs) -> str:
     for title, which in BESIDE.items():
         cells: dict[str, str] = {}
         for task, (name, wanted) in TASKS.items():
-            same = [run for run in plain[name] if matches(run, wanted) and usual(run, which, UNUSUAL)]
-            group = chosen(same, *which)
+            group = chosen([run for run in plain[name] if matches(run, wanted)], *which)
             if group:
                 row = summarise(group)[0]
                 cells[name], cells[task] = f"{row['parameters']:,}", show(row["last"]["error"], ".2f")

@@ -187,6 +187,14 @@ def test_wavelet_loss_is_part_of_what_is_trained_by_its_weight(maps: Images) -> 
     assert heavy < 0.9 * usual < 0.9 * 0.9 * without
 
 
+def test_an_infinite_wavelet_loss_of_weight_0_does_no_harm(maps: Images, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lw, "wavelet_regularizer", lambda network: next(network.parameters()).sum() * math.inf)
+    network = lenet()
+    record = run(Trainer(network, maps, replace(PUBLISHED, epochs=1, regularizer=0.0), seed=0))[-1]
+    assert math.isfinite(record["train_loss"])
+    assert all(parameter.isfinite().all() for parameter in network.parameters())
+
+
 def test_dense_network_has_no_wavelet_loss(maps: Images) -> None:
     assert run(Trainer(lenet(layer="dense"), maps, PUBLISHED, 0), 4)[0]["wavelet_loss"] == 0.0
 

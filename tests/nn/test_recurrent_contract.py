@@ -245,7 +245,7 @@ PAIRS = [(GRU, nn.GRU), (LSTM, nn.LSTM), (GRUCell, nn.GRUCell), (LSTMCell, nn.LS
 
 
 def of_torch(module, x, hx):
-    """What torch gives on a processor with bfloat16; on others its LSTM fails, or keeps the type of the state."""
+    """Return what torch gives where the processor has bfloat16; elsewhere its LSTM fails, or keeps the state's type."""
     if not isinstance(module, nn.LSTM) or torch.ops.mkldnn._is_mkldnn_bf16_supported():
         return module(x, hx)
     with torch.autocast("cpu", enabled=False):

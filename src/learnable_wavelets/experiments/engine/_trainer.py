@@ -16,7 +16,7 @@ from ._records import Record
 
 
 class Trainer:
-    """Train `network` in place on the task's loss plus that of its filters, by the recipe's weight."""
+    """Train `network` in place on the task's loss plus `recipe.regularizer * wavelet_regularizer(network)`."""
 
     def __init__(self, network: nn.Module, task: Task, recipe: Recipe, seed: int, ranks: Ranks = SINGLE) -> None:
         self.network, self.task, self.recipe, self.seed, self.ranks = network, task, recipe, seed, ranks
@@ -54,8 +54,10 @@ class Trainer:
         mean = self.task.loss(self.model(inputs), targets) / count
         self.optimizer.zero_grad()
         # Processes average gradients: the shares of the mean must add up, the regulariser must count once.
-        penalty = recipe.regularizer * lw.wavelet_regularizer(self.network)
-        (mean * world + penalty).backward()  # type: ignore[no-untyped-call]
+        loss = mean * world
+        if recipe.regularizer:  # without it filters may grow until their loss is infinite, and 0 times that is NaN
+            loss = loss + recipe.regularizer * lw.wavelet_regularizer(self.network)
+        loss.backward()  # type: ignore[no-untyped-call]
         if recipe.clip is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip)
         self.optimizer.step()

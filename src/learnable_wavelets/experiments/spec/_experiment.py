@@ -186,7 +186,7 @@ def parse(experiment: Experiment, given: Mapping[str, Any]) -> Options:
         if not set(owners) & set(layers):
             which = f"the layer{'s' * (len(owners) > 1)} {', '.join(owners)}"
             raise ValueError(f"--{name.replace('_', '-')} is for {which}, got --layer {','.join(layers)}")
-    if "regularizer" in chosen and options.constraint != "soft" and "wavelet-paper" not in layers:
+    if "regularizer" in chosen and options.constraint != "soft":
         raise ValueError(f"--regularizer is for --constraint soft: {options.constraint} filters have no loss")
     if options.resume and options.overwrite:
         raise ValueError("--resume goes on with a run, --overwrite starts it again: give one of them")
