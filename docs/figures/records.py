@@ -14,11 +14,10 @@ from matplotlib.figure import Figure
 
 import learnable_wavelets as lw
 from learnable_wavelets.experiments.report import summarise
-from learnable_wavelets.experiments.report._folder import _by_layer, filter_banks
+from learnable_wavelets.experiments.report._folder import _by_layer, filter_banks, point_style
 
 RESULTS = Path(__file__).parents[1] / "results"
 Colours = dict[str, str]
-MARKERS = "osD^vPX*<>p"
 DENSE, PACKED, COPY = "nn.Linear", "oneDNN packed", "x.clone()"
 DASHES = {DENSE: "--", PACKED: "-.", COPY: ":"}  # what the layers are compared with
 
@@ -48,9 +47,9 @@ def times(ax: Axes, rows: list[dict[str, Any]], scale: Callable[[dict[str, Any]]
         median, lower, upper = (
             [row["seconds"][key] / scale(row) for row in line] for key in ("median", "lower", "upper")
         )
-        color, marker = (ink, "") if name in DASHES else (f"C{free.index(name)}", MARKERS[free.index(name)])
-        ax.fill_between(n, lower, upper, color=color, alpha=0.2, linewidth=0)
-        ax.plot(n, median, DASHES.get(name, "-"), color=color, marker=marker, markersize=4, linewidth=1.2, label=name)
+        style = {"color": ink, "marker": ""} if name in DASHES else point_style(free.index(name))
+        ax.fill_between(n, lower, upper, color=style["color"], alpha=0.2, linewidth=0)
+        ax.plot(n, median, DASHES.get(name, "-"), **style, markersize=4, linewidth=1.2, label=name)
     ax.set_xscale("log", base=2)
     ax.set_yscale("log")
     ax.grid(visible=True, color=ink, alpha=0.2, linewidth=0.6)
@@ -95,7 +94,7 @@ def draw_memory(colours: Colours) -> Figure:
         label = ", ".join(part for part in (run["layer"], run["settings"], run["protocol"]) if part)
         new, number = label not in labels, labels.setdefault(label, len(labels))
         values = [epoch["validation_cross_entropy"] for epoch in run["history"]]
-        style = {"color": f"C{number % 10}", "marker": MARKERS[number % 10], "markersize": 3, "linewidth": 1}
+        style = {**point_style(number), "markersize": 3, "linewidth": 1}
         ax.plot(range(1, len(values) + 1), values, label=label if new else None, **style)
     ax.set(xlabel="epoch of 600 steps", ylabel="validation cross-entropy", yscale="log")
     ax.locator_params(axis="x", integer=True)
@@ -109,7 +108,7 @@ def draw_shootout(colours: Colours) -> Figure:
     figure, ax = plt.subplots(figsize=(7.2, 4.6), layout="constrained")
     for number, (label, line) in enumerate(_by_layer(rows).items()):
         errors = [row["last"]["error"] for row in line]
-        style = {"color": f"C{number % 10}", "marker": MARKERS[number % 10], "linewidth": 1}
+        style = {**point_style(number), "linewidth": 1}
         ax.errorbar(
             [row["parameters"] for row in line], [error["mean"] for error in errors],
             yerr=[error["std"] or 0.0 for error in errors], **style,

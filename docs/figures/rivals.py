@@ -13,12 +13,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from learnable_wavelets.experiments.report import summarise
+from learnable_wavelets.experiments.report._folder import point_style
 from learnable_wavelets.experiments.spec import SANDWICHES
 
 RESULTS = Path(__file__).parents[1] / "results"
 # The beginnings of settings that are not worth a label.
 SAME = ("periodization", "rate 0", "dropout", "level", "feed-forward")
-MARKERS = "osD^vPX*<>p"
 PANELS = {
     "shl": [("MNIST-bg-rot", "full-bg-rot", "dropout 0.3"), ("MNIST-noise", "full-noise", "dropout 0.3")],
     "transformer": [("", "sotu", "feed-forward")],
@@ -53,7 +53,7 @@ def scatter(
     """Draw a point for each row, with its spread over seeds; dense and no layer also as lines."""
     for row in found:
         value, number, where = row["last"][metric], styles.setdefault(label(row), len(styles)), x(row)
-        style = {"color": f"C{number % 10}", "marker": MARKERS[number % len(MARKERS)], "markersize": 5}
+        style = {**point_style(number), "markersize": 5}
         ax.errorbar(where, value["mean"], yerr=value["std"] or 0.0, linestyle="none", label=label(row), **style)
         if row["layer"] in ("dense", "removed"):
             ax.axhline(value["mean"], color=ink, linewidth=0.7, linestyle="--" if row["layer"] == "dense" else ":")

@@ -1,5 +1,6 @@
 import json
 import os
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -157,3 +158,9 @@ def test_run_that_is_not_json(tmp_path: Path) -> None:
     write_atomic(tmp_path / "runs" / "x.json", "{")
     with pytest.raises(ValueError, match=r"x\.json is not JSON"):
         _records.read_runs(tmp_path)
+
+
+def test_a_hundred_lines_differ_in_colour_or_marker() -> None:
+    styles = [tuple(_folder.point_style(number).values()) for number in range(100)]
+    assert len(set(styles)) == 100
+    assert all(a != b for first, second in pairwise(styles) for a, b in zip(first, second, strict=True))

@@ -13,8 +13,7 @@ from ..._output import legend_below, pyplot, save_figure, write_atomic
 from ..engine import Record, read_runs
 from ._summary import METRICS, markdown, screen_tables, summarise
 
-# Distinguishable without colour too.
-_MARKERS = "osD^vPX*<>"
+_MARKERS = "osD^vPX*<>p"  # one more than the colours, so that 110 lines differ
 _ALONG = ("product of ", "rank ", "rate ")  # parts of the settings that vary along a line
 
 
@@ -64,6 +63,11 @@ def filter_banks(recorded: Record) -> dict[str, lw.FilterBank]:
     }
 
 
+def point_style(number: int) -> dict[str, str]:
+    """Return colour and marker of a line; neighbours differ in both."""
+    return {"color": f"C{number % 10}", "marker": _MARKERS[number % len(_MARKERS)]}
+
+
 def learning_curves(path: Path, runs: Sequence[Record]) -> None:
     """Draw the metric that chooses the epoch, on the validation split where there is one, else the training loss."""
     figure, ax = pyplot().subplots(layout="constrained")
@@ -71,7 +75,7 @@ def learning_curves(path: Path, runs: Sequence[Record]) -> None:
     key = f"validation_{metric}"
     held_out = all(key in run["history"][0] for run in runs)
     for number, (label, group) in enumerate(_groups(runs).items()):
-        style = {"color": f"C{number % 10}", "marker": _MARKERS[number % 10], "markersize": 3, "linewidth": 1}
+        style = {**point_style(number), "markersize": 3, "linewidth": 1}
         for run in group:
             values = [record[key if held_out else "train_loss"] for record in run["history"]]
             epochs = [record["epoch"] for record in run["history"]]
@@ -95,8 +99,7 @@ def error_over_parameters(path: Path, rows: Sequence[Record], metric: str | None
                 [row["parameters"] for row in points],
                 [row["last"][metric]["mean"] for row in points],
                 yerr=[row["last"][metric]["std"] or 0.0 for row in points],
-                color=f"C{number % 10}",
-                marker=_MARKERS[number % 10],
+                **point_style(number),
                 linewidth=1,
                 label=label,
             )
