@@ -125,7 +125,7 @@ def plot_frequency_response(wavelet: WaveletLike, ax: Axes | None = None) -> Axe
     """
     ax = _axes(ax)
     for name, taps in _numbers(wavelet).items():
-        response = np.abs(np.fft.rfft(taps, 1024))
+        response = np.abs(np.fft.rfft(taps, max(1024, len(taps) + len(taps) % 2)))  # even: up to pi
         style = _STYLES[name]
         ax.plot(np.linspace(0, 1, len(response)), response, style["line"], color=style["color"], label=name)
     ax.set(xlabel=r"frequency, $\omega/\pi$", ylabel="magnitude", xlim=(0, 1))

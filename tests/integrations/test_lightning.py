@@ -28,10 +28,10 @@ class Net(lightning.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
-def fit(folder, module, logger=None, callback=None, epochs=2):
+def fit(folder, module, logger=None, callback=None, epochs=2, every=2):
     data = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.randn(8, 16)), batch_size=2)
     trainer = lightning.Trainer(
-        max_epochs=epochs, logger=logger or False, callbacks=[callback or WaveletMonitor()], log_every_n_steps=2,
+        max_epochs=epochs, logger=logger or False, callbacks=[callback or WaveletMonitor()], log_every_n_steps=every,
         enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False, accelerator="cpu",
         default_root_dir=folder,
     )  # fmt: skip
@@ -39,16 +39,18 @@ def fit(folder, module, logger=None, callback=None, epochs=2):
     return trainer
 
 
-def test_losses_are_logged_every_n_steps(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("every", "logged"), [(2, 4), (3, 2), (7, 1)])
+def test_losses_are_logged_every_n_steps(every, logged, tmp_path, monkeypatch):
+    """Each epoch has four steps: the count goes on over epochs."""
     computed = []
     monkeypatch.setattr(integration, "wavelet_losses", lambda module: computed.append(1) or lw.wavelet_losses(module))
     logger = CSVLogger(tmp_path)
-    trainer = fit(tmp_path, Net(lw.WaveletLinear(16, 16)), logger)
+    trainer = fit(tmp_path, Net(lw.WaveletLinear(16, 16)), logger, every=every)
     rows = (tmp_path / "lightning_logs" / "version_0" / "metrics.csv").read_text().splitlines()
     assert {"wavelet_loss/body.0.filter/perfect_reconstruction", "wavelet_loss/body.0.filter/alias_cancellation"} <= {
         *rows[0].split(",")
     }
-    assert len(rows) == 1 + len(computed) == 1 + 4
+    assert len(rows) == 1 + len(computed) == 1 + logged
     assert "wavelet_loss/body.0.filter/perfect_reconstruction" in trainer.logged_metrics
 
 
