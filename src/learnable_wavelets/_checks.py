@@ -105,7 +105,7 @@ def check_dtype(dtype: Any) -> torch.dtype | None:
 
 def check_mode(mode: Any) -> str:
     """Return the long name of a signal extension mode; pywt's short names and its enumeration are taken too."""
-    if isinstance(mode, (str, int)) and mode in _MODE_NAMES:
+    if isinstance(mode, (str, int)) and not isinstance(mode, bool) and mode in _MODE_NAMES:
         return _MODE_NAMES[mode]
     raise ValueError(f"`mode` must be one of {', '.join(MODES)}; got {shown(mode)}")
 

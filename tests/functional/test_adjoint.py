@@ -105,6 +105,25 @@ def test_a_learnable_filter_gets_a_gradient():
     assert filter.dec_lo.grad.abs().min() > 0
 
 
+@pytest.mark.parametrize("name", PAIRS)
+def test_in_inference_mode(name):
+    analysis, _, dims = PAIRS[name]
+    x = signal(*(13, 7)[:dims])
+    y = random_like(analysis("reflect")(x), 7)
+    expected = adjoint(analysis("reflect"), x)(y)
+    with torch.inference_mode():
+        y = tree_map(torch.clone, y)
+        assert_same(adjoint(analysis("reflect"), x.clone())(y), expected)
+    assert_same(adjoint(analysis("reflect"), x)(y), expected)
+
+
+def test_the_order_of_a_dict_does_not_count():
+    x = signal(7, 8)
+    forward = partial(dwtn, wavelet=BANK)
+    bands = random_like(forward(x))
+    assert_same(adjoint(forward, x)(dict(reversed(bands.items()))), adjoint(forward, x)(bands))
+
+
 @pytest.mark.filterwarnings("ignore:There is a performance drop")  # of unfold's gradient under vmap
 @pytest.mark.slow
 def test_vmap_and_compile():

@@ -94,6 +94,7 @@ def test_adjoint_vmap_compile_and_half():
         (lambda: dwtn(signal(3, 9), BANK), r"`data` must have 3 channels, one for each filter, .* got shape \(3, 9\)"),
         (lambda: dwt(signal(3, 2, 9), BANK), r"`data` must have 3 channels, .* got shape \(3, 2, 9\)"),
         (lambda: waverec([signal(2, 5)] * 2, BANK), r"`coeffs` must have 3 channels, .* got shape \(2, 5\)"),
+        (lambda: dwt(signal(3, 9), FilterBank(*[torch.zeros(0, 2)] * 4)), "`wavelet` must have four 1-D filters"),
         (lambda: FilterBank.from_wavelet(BANK), "`wavelet` must have four 1-D filters"),
     ],
 )

@@ -45,6 +45,14 @@ def test_any_leading_dimensions_and_strides(leading, n):
     assert_same(fwht(x, normalized=False), x.numpy() @ sylvester(n))
 
 
+def test_batched_gradients():
+    x, grads = signal(3, 8).requires_grad_(), signal(5, 3, 8)
+    (found,) = torch.autograd.grad(fwht(x), x, grads, is_grads_batched=True)
+    assert_same(found, fwht(grads))
+    hessian = torch.autograd.functional.hessian(lambda v: fwht(v).pow(3).sum(), signal(8), vectorize=True)
+    assert_same(hessian, torch.autograd.functional.hessian(lambda v: fwht(v).pow(3).sum(), signal(8)))
+
+
 def test_large_sizes_by_parts():
     n = 1 << 17  # three factors of 2^6 and less
     i = 77_777

@@ -92,6 +92,8 @@ x = torch.ones(3, 3)
         (lambda: pack([x, {"dd": x}]), ValueError, r"`coeffs\[1\]` must have all its bands"),
         (lambda: pack([x, dict.fromkeys(("aa", "ad", "da", "dd"), x)]), ValueError, "must have all its bands"),
         (lambda: pack([x[:2], (x, x, x)]), ValueError, r"none longer than \[2, 3\], got \[3, 3\]"),
+        (lambda: pack([x[None], (x[[0, 1], None],) * 3]), ValueError, "`coeffs` must have equal dimensions beside `axes`"),
+        (lambda: pack([x, x[:2]], axes=-1), ValueError, "`coeffs` must have equal dimensions beside `axes`"),
         (lambda: pack([x, (x, x, x)], axes=(0,)), ValueError, "`axes` must be 2 axes"),
         (lambda: unpack(x, pack([x, (x, x, x)])[1]), ValueError, r"`vector` must have .*, \(6, 6\), got \(3, 3\)"),
     ],

@@ -126,6 +126,7 @@ x = torch.ones(4, 6)
         (lambda: inverse_wavelet_packet({"a": x, "dd": x}, "haar"), ValueError, "`coeffs` must have paths of 1"),
         (lambda: inverse_wavelet_packet({"h": x}, "haar"), ValueError, "`coeffs` must have paths of 1 letters of 'ad'"),
         (lambda: inverse_wavelet_packet({"a": x, "d": x[:2]}, "haar"), ValueError, "`coeffs` must have bands of one"),
+        (lambda: inverse_wavelet_packet({"a": [1.0]}, "haar"), TypeError, r"`coeffs\['a'\]` must be a torch.Tensor"),
         (lambda: inverse_wavelet_packet({"a": x}, "haar", n=10), ValueError, r"`n` must be a length with \(6,\) coeff"),
         (lambda: inverse_wavelet_packet2({"a": x}, "haar", shape=(8, 10)), ValueError, r"`shape` must .* \(4, 6\)"),
     ],

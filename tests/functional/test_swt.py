@@ -98,6 +98,8 @@ def test_absent_bands_count_as_zeros():
     assert_same(iswt([a, None, e], "db2"), iswt([a, zero, e], "db2"))
     assert_same(iswt([None, d, e], "db2"), iswt([zero, d, e], "db2"))
     cA, details = swtn(x, "db2", 1, trim_approx=True)
+    triple = tuple(details[key] for key in ("da", "ad", "dd"))
+    assert_same(iswt2([None, triple], "db2"), iswt2([torch.zeros_like(cA), triple], "db2"))
     kept = {"ad": details["ad"], "da": None}
     full = {**{key: torch.zeros_like(cA) for key in details}, "ad": details["ad"]}
     assert_same(iswtn([cA, kept], "db2"), iswtn([cA, full], "db2"))

@@ -1,11 +1,14 @@
 """The transforms as modules: the functions with a bank of their own, and inverses that give the shape back."""
 
 import copy
+import io
 import pickle
+from functools import partial
 
 import pytest
 import pywt
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from learnable_wavelets import (
     FilterBank,
@@ -165,6 +168,44 @@ class TestSoftThreshold:
         assert_same(soft.log_threshold.exp(), torch.full((2, 1), 0.5), 1e-6)
 
 
+@pytest.mark.parametrize("kind", [partial(DWT, "db2"), partial(SWT, "db2"), partial(SoftThreshold, 2)])
+def test_built_without_values(kind):
+    with torch.device("meta"):
+        module = kind()
+    module.to_empty(device="cpu").reset_parameters()
+    for found, expected in zip(module.parameters(), kind().parameters(), strict=True):
+        assert_same(found, expected)
+
+
+@pytest.mark.parametrize("learnable", [True, False])
+def test_built_where_tensors_are_fake(learnable):
+    with FakeTensorMode():
+        dwt = DWT("db2", 1, learnable=learnable)
+        assert dwt(torch.randn(3, 9)).coeffs[0].shape == (3, 6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("module", "shape"), [(DWT("db2", 2, dims=2), (2, 16, 18)), (SWT("db2", 2), (2, 17))])
+def test_exported_and_saved(module, shape):
+    program = torch.export.export(module, (torch.randn(shape),))
+    torch.export.save(program, file := io.BytesIO())
+    file.seek(0)
+    x = torch.randn(shape)
+    found, expected = torch.export.load(file).module()(x), module(x)
+    assert type(found) is Coefficients
+    assert found.shape == expected.shape
+    for a, b in zip(leaves(found.coeffs), leaves(expected.coeffs), strict=True):
+        assert_same(a, b)
+
+
+@pytest.mark.slow
+def test_exported_with_lengths_left_open():
+    dwt, auto = DWT("haar", 1, dims=2), torch.export.Dim.AUTO
+    program = torch.export.export(dwt, (torch.randn(2, 16, 18),), dynamic_shapes=({1: auto, 2: auto},))
+    x = torch.randn(2, 16, 18)
+    assert_same(program.module()(x).coeffs[0], dwt(x).coeffs[0])
+
+
 @pytest.mark.slow
 def test_compile_whole_graph():
     dwt = DWT("db2", 2, dtype=torch.float64)
@@ -185,12 +226,17 @@ x = torch.ones(2, 8)
         (lambda: DWT("db2", mode="zeros"), ValueError, "`mode` must be one of"),
         (lambda: DWT("db2", learnable=1), TypeError, "`learnable` must be a bool, got int"),
         (lambda: DWT(OrthogonalWaveletFilter(), learnable=False), ValueError, "`learnable` must be True for a Wav"),
+        (lambda: DWT(("db2", "haar")), TypeError, "`wavelet` must be a list for one wavelet at each level, got tuple"),
+        (lambda: DWT("db2", -1), ValueError, "`level` must be at least 0, got -1"),
         (lambda: DWT("db2", 1.5), TypeError, "`level` must be an int, got float"),
         (lambda: SWT("db2", 0), ValueError, "`level` must be at least 1"),
         (lambda: DWT("db2", dims=3)(x), ValueError, r"`input` must have at least 3 dimensions, got shape \(2, 8\)"),
         (lambda: DWT("db2")("x"), TypeError, "`input` must be a torch.Tensor, got str"),
         (lambda: IDWT("db2")(x), TypeError, "`coeffs` must be `Coefficients` or a list, got Tensor"),
         (lambda: IDWT("db2")([None]), ValueError, "`coeffs` must hold at least one tensor"),
+        (lambda: IDWT("haar")([x, x], (2, 16)), ValueError, r"`shape` must have one length for .* got \(2, 16\)"),
+        (lambda: IDWT("haar")([x, x], ()), ValueError, r"`shape` must have one length for each of 1 axes, got \(\)"),
+        (lambda: ISWT("haar")([x, x], 8), TypeError, "`shape` must be the lengths of the transformed axes, got 8"),
         (lambda: SoftThreshold(2)([x, x, x]), TypeError, "`coeffs` must be the `Coefficients` of DWT or SWT, got list"),
         (lambda: SoftThreshold(2)(Coefficients([x, x], (8,))), ValueError, r"2 levels of 1 detail bands, got \[1\]"),
         (lambda: SoftThreshold(2, initial=0), ValueError, "`initial` must be positive, got 0"),

@@ -142,6 +142,15 @@ def test_a_bank_that_trains():
     assert wavelet_regularizer(loss).requires_grad
 
 
+@pytest.mark.parametrize("shape", [(1, 1, 33, 35), (1, 1, 300, 301)], ids=["whole", "strips"])
+def test_the_default_device_does_not_count(shape):
+    x = torch.randn(shape)
+    loss = WaveletLoss("db2", 2, transform="swt")
+    expected = loss(x, torch.zeros_like(x))
+    with torch.device("meta"):
+        assert_same(loss(x, torch.zeros_like(x, device="cpu")), expected)
+
+
 def test_no_weight_at_all_is_zero_and_compile():
     x = signal(2, 8, 8)
     assert WaveletLoss("haar", 1, [0, 0])(x, x + 1).item() == 0

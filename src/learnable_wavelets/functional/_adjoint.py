@@ -53,12 +53,12 @@ def adjoint(transform: Callable[[Any], Any], data: Any) -> Callable[[Any], Any]:
         raise TypeError(f"`data` must be a tensor, or a structure of tensors, got {shown(data)}")
 
     def apply(result: Any) -> Any:
-        given, form = tree_flatten(result)
+        given, form = tree_flatten(_by_key(result))
         if not all(isinstance(leaf, Tensor) for leaf in given):
             raise TypeError(f"`result` must be a tensor, or a structure of tensors, got {shown(result)}")
 
         def flat(*inputs: Tensor) -> tuple[Tensor, ...]:
-            outputs, expected = tree_flatten(transform(tree_unflatten([*inputs], structure)))
+            outputs, expected = tree_flatten(_by_key(transform(tree_unflatten([*inputs], structure))))
             found, shapes = ([tuple(t.shape) for t in tensors] for tensors in (given, outputs))
             if form != expected or found != shapes:
                 raise ValueError(f"`result` must have the structure and shapes of the results, {shapes}, got {found}")
@@ -70,9 +70,17 @@ def adjoint(transform: Callable[[Any], Any], data: Any) -> Callable[[Any], Any]:
     return apply
 
 
+def _by_key(tree: Any) -> Any:
+    """Sort the dicts of a structure: the order in which their keys were set does not count."""
+    if isinstance(tree, dict):
+        return {key: _by_key(tree[key]) for key in sorted(tree, key=repr)}
+    return type(tree)(map(_by_key, tree)) if type(tree) in (list, tuple) else tree
+
+
 def _eager_product(flat: Callable[..., Any], leaves: list[Tensor], given: list[Tensor]) -> list[Tensor]:
     again = torch.is_grad_enabled()
-    with torch.enable_grad():
+    with torch.inference_mode(False), torch.enable_grad():
+        given = [g.clone() if g.is_inference() else g for g in given]
         inputs = [torch.zeros_like(leaf, requires_grad=True) for leaf in leaves]
         grads = torch.autograd.grad(
             flat(*inputs), inputs, given, create_graph=again, allow_unused=True, materialize_grads=True

@@ -185,9 +185,11 @@ def check_levels(coeffs: Any) -> tuple[Tensor | None, list[Mapping[str, Tensor |
         if not isinstance(bands, Mapping):
             raise unexpected_detail(f"coeffs[{index}]", "a dict of tensors", bands)
         check_keys(bands, f"coeffs[{index}]", None)
-        check_level_shapes(bands, f"coeffs[{index}]")
     named = [(f"coeffs[{i}][{k!r}]", b) for i, bands in enumerate(details, start=1) for k, b in bands.items()]
-    return cA, details, check_bands([("coeffs[0]", cA), *named])
+    like = check_bands([("coeffs[0]", cA), *named])
+    for index, bands in enumerate(details, start=1):
+        check_level_shapes(bands, f"coeffs[{index}]")
+    return cA, details, like
 
 
 def recompose(
@@ -198,7 +200,7 @@ def recompose(
     plan = plans[0]
     for index, bands in enumerate(details, start=1):
         check_keys(bands, f"coeffs[{index}]", len(plan))
-    check_beside([cA, *[band for bands in details for band in bands.values()]], plan)
+    check_beside([cA, *[band for bands in details for band in bands.values()]], [step.axis for step in plan])
     wide = [{key: None if band is None else widen(band) for key, band in bands.items()} for bands in details]
     sizes = read_shape(shape, plan, argument)
     return reconstruct_levels(None if cA is None else widen(cA), wide, plans, sizes, argument).to(like.dtype)

@@ -23,16 +23,15 @@ def deepest_level(n: int, taps: int) -> int:
 
 def read_level(level: int | None, axes: Sequence[tuple[int, int]], stacklevel: int = 3) -> int:
     """Return the number of levels for axes of n samples with filters of so many taps; warn as PyWavelets does."""
+    deepest = max(deepest_level(*axis) for axis in axes)
     n, taps = axes[0]
-    deepest = deepest_level(n, taps)
     for axis in axes[1:]:
-        deepest = max(deepest, deepest_level(*axis))
         if useful_level(*axis) < useful_level(n, taps):
             n, taps = axis
     useful = useful_level(n, taps)
     if level is None:
         return useful
-    different = axes if len(axes) == 1 else list(dict.fromkeys(axes))
+    different = [axis for index, axis in enumerate(axes) if axis not in axes[:index]]  # lengths may be symbolic: no hash
     reason = " and ".join([f"{size} samples and {length} taps" for size, length in different])
     level = check_level(level, deepest, reason)
     if level > useful and not torch.compiler.is_compiling():  # a warning would break the graph

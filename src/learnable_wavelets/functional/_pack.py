@@ -13,7 +13,7 @@ from ..kernels._precision import cat
 from ._axes import Axes, read_axes
 from ._coeffs import check_coeffs
 from ._dwt2 import DETAILS, as_dict
-from ._separable import check_bands, check_keys, check_level_shapes
+from ._separable import check_bands, check_beside, check_keys, check_level_shapes
 
 Place = tuple[slice, ...]
 
@@ -75,6 +75,7 @@ def _pack_blocks(coeffs: Sequence[Any], axes: Axes) -> tuple[Tensor, PackedLayou
     cA, kind, levels = _read_levels(coeffs)
     letters = len(next(iter(levels[0]))) if levels else 0
     places = read_axes(cA, range(-letters, 0) if axes is None else axes, "coeffs[0]", letters or None, False)
+    check_beside([cA, *[band for bands in levels for band in bands.values()]], places)
     packed, corner = cA, [cA.shape[place] for place in places]
     slices: list[Any] = [tuple(slice(0, n) for n in cA.shape)]
     for index, bands in enumerate(levels, start=1):

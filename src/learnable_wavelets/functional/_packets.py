@@ -220,5 +220,6 @@ def _check_leaves(coeffs: Any, dims: int) -> tuple[Tensor, int]:
     for path in coeffs:
         if not isinstance(path, str) or len(path) != level or set(path) - set(letters):
             raise ValueError(f"`coeffs` must have paths of {level} letters of {letters!r}, got {shown(path)}")
+    like = check_bands((f"coeffs[{path!r}]", leaf) for path, leaf in coeffs.items())
     check_level_shapes(coeffs, "coeffs")
-    return check_bands((f"coeffs[{path!r}]", leaf) for path, leaf in coeffs.items()), level
+    return like, level

@@ -174,9 +174,9 @@ def check_level_shapes(bands: Mapping[str, Tensor | None], name: str) -> None:
         raise ValueError(f"`{name}` must have bands of one shape, got {shapes}")
 
 
-def check_beside(tensors: Iterable[Tensor | None], plan: Plan) -> None:
+def check_beside(tensors: Iterable[Tensor | None], axes: Iterable[int]) -> None:
     """Raise unless all have equal lengths on the axes that are not transformed."""
-    moved = {step.axis for step in plan}
+    moved = set(axes)
     shapes = [tuple(t.shape) for t in tensors if t is not None]
     others = {tuple(n for place, n in enumerate(s) if place - len(s) not in moved) for s in shapes}
     if len(others) > 1:

@@ -177,7 +177,7 @@ def iswt2(
     """
     if not isinstance(coeffs, (list, tuple)):
         raise TypeError(f"`coeffs` must be a list of tuples of tensors, got {type(coeffs).__name__}")
-    if coeffs and isinstance(coeffs[0], Tensor):
+    if coeffs and (coeffs[0] is None or isinstance(coeffs[0], Tensor)):
         levels = [coeffs[0], *[as_dict(triple, f"coeffs[{i}]") for i, triple in enumerate(coeffs[1:], start=1)]]
     else:
         levels = []

@@ -201,7 +201,7 @@ def reconstruct_undecimated(
         plans = [_scaled(plan, 2**0.5) for plan in plans]
     plan = plans[0]
     deepest, multiple, sizes = "a" * len(plan), 1 << len(levels), read_shape(shape, plan, argument)
-    check_beside([cA, *[band for bands in levels for band in bands.values()]], plan)
+    check_beside([cA, *[band for bands in levels for band in bands.values()]], [step.axis for step in plan])
     for bands in levels:
         check_level_shapes({**bands, deepest: like}, "coeffs")
     found = sizes_along(like, plan)

@@ -66,6 +66,6 @@ def tensors_of(wavelet: object, by_channel: bool = False) -> tuple[Tensor, Tenso
         raise ValueError(f"`wavelet` must have its four filters on one device, got {[str(f.device) for f in bank]}")
     shapes = lo.shape, hi.shape, rec_lo.shape, rec_hi.shape
     dims = (1, 2) if by_channel else (1,)
-    if len(set(shapes)) > 1 or len(shapes[0]) not in dims or shapes[0][-1] % 2 or shapes[0][-1] == 0:
+    if len(set(shapes)) > 1 or len(shapes[0]) not in dims or shapes[0][-1] % 2 or lo.numel() == 0:
         raise ValueError(f"`wavelet` must have four 1-D filters of one even length, got shapes {[*map(tuple, shapes)]}")
     return lo, hi, rec_lo, rec_hi

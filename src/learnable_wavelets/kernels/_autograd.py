@@ -147,7 +147,7 @@ def eager_fwht(kernel: Function, operator: Function) -> Function:
 
         @staticmethod
         def backward(ctx: Any, grad: Tensor) -> Any:
-            plain = is_plain_eager((grad,))
+            plain = is_plain_eager((grad,)) and not is_batched(grad)
             return (apply(grad, ctx.scale, ctx.backend) if plain else operator(grad, ctx.scale)), None, None
 
     apply: Function = Fwht.apply

@@ -240,14 +240,14 @@ def _pieces(loss: BandLoss, planes: Tensor, taps: int) -> list[Piece]:
         starts, pieces = range(0, padded, height), []
         for plane, start in product(range(count), starts):
             stop = min(start + height, padded)
-            rows = torch.arange(start - before, stop + after).remainder(padded).clamp(max=n - 1)
+            rows = torch.arange(start - before, stop + after, device=planes.device).remainder(padded).clamp(max=n - 1)
             share = (stop - start) / (padded * count)
             pieces.append(Piece(slice(plane, plane + 1), share, rows, slice(before, before + stop - start)))
         return pieces
     whole = _runs(count, max(count // _PIECES, least, 1))
     if padded == n:
         return whole
-    rows = torch.arange(padded).clamp(max=n - 1)
+    rows = torch.arange(padded, device=planes.device).clamp(max=n - 1)
     return [piece._replace(rows=rows) for piece in whole]
 
 

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, is_tensor, nn
+from torch.utils._pytree import _register_namedtuple
 
 from .. import functional
-from .._checks import check_flag, check_int, check_mode, check_signal, shown
+from .._checks import check_flag, check_int, check_mode, check_signal, check_size, shown
 from ..filters import LearnableWaveletFilter, WaveletFilter
-from ..filters._base import read_start
+from ..filters._base import read_start, real_tensors
 from ..functional._bank import FilterBank, WaveletLike
 from ..kernels._precision import compute_dtype
 
@@ -40,6 +41,10 @@ class Coefficients(NamedTuple):
         return self._replace(coeffs=[cA, *[_map_bands(function, i, bands) for i, bands in enumerate(details)]])
 
 
+# `torch.export.save` asks for a name of every class in what a program returns
+_register_namedtuple(Coefficients, serialized_type_name="learnable_wavelets.nn.Coefficients")
+
+
 def _map_bands(function: Callable[[int, int, Tensor], Tensor], level: int, bands: Any) -> Any:
     if isinstance(bands, Mapping):
         return {key: function(level, i, band) for i, (key, band) in enumerate(bands.items())}
@@ -48,7 +53,7 @@ def _map_bands(function: Callable[[int, int, Tensor], Tensor], level: int, bands
     return function(level, 0, bands)
 
 
-WaveletsLike: TypeAlias = "WaveletLike | Sequence[WaveletLike] | nn.ModuleList"
+WaveletsLike: TypeAlias = "WaveletLike | list[WaveletLike] | nn.ModuleList"
 
 
 class Transform(nn.Module):
@@ -76,8 +81,9 @@ class Transform(nn.Module):
         elif any(shared):
             raise ValueError("`learnable` must be True for a WaveletFilter; freeze its parameters instead, got False")
         else:
-            starts = [read_start(one) for one in wavelets]
-            self._fixed = tuple(tuple(tuple(f.tolist()) for f in start.bank) for start in starts)
+            with real_tensors():
+                starts = [read_start(one) for one in wavelets]
+                self._fixed = tuple(tuple(tuple(f.tolist()) for f in start.bank) for start in starts)
             self._label = ", ".join(start.label for start in starts)
         self._own_filters = tuple(learnable and not known for known in shared)
 
@@ -115,9 +121,9 @@ class Transform(nn.Module):
 
 def _listed(wavelet: Any) -> tuple[list[Any], bool]:
     """Return the wavelets of the levels, and if there is a list of them."""
-    several = isinstance(wavelet, (list, nn.ModuleList)) or (
-        type(wavelet) is tuple and not all(map(is_tensor, wavelet))
-    )
+    if type(wavelet) is tuple and not all(map(is_tensor, wavelet)):  # which `functional` reads as one for each axis
+        raise TypeError("`wavelet` must be a list for one wavelet at each level, got tuple")
+    several = isinstance(wavelet, (list, nn.ModuleList))
     if several and not len(wavelet):
         raise ValueError("`wavelet` must have a wavelet for each level, got none")
     return ([*wavelet], True) if several else ([wavelet], False)
@@ -173,6 +179,8 @@ class DWT(Transform):
     ) -> None:  # fmt: skip
         super().__init__(wavelet, dims, learnable, device, dtype)
         self.level, self.mode = None if level is None else check_int("level", level), check_mode(mode)
+        if self.level is not None and self.level < 0:
+            raise ValueError(f"`level` must be at least 0, got {level}")
         if self._per_level and self.level not in (None, len(self._own_filters)):
             raise ValueError(f"`level` must be {len(self._own_filters)}, the number of wavelets, or None, got {level}")
 
@@ -231,7 +239,7 @@ class IDWT(Transform):
         values, sizes = read_coefficients(coeffs, shape)
         bank = self.bank(first_tensor(values))
         if self.dims == 1:
-            return functional.waverec(values, bank, self.mode, n=None if sizes is None else sizes[0])
+            return functional.waverec(values, bank, self.mode, n=read_length(sizes))
         transform = functional.waverec2 if self.dims == 2 else functional.waverecn
         return transform(values, bank, self.mode, self._axes, shape=sizes)
 
@@ -246,6 +254,17 @@ def read_coefficients(coeffs: Any, shape: Any) -> tuple[Sequence[Any], Sequence[
     if not isinstance(coeffs, (list, tuple)):
         raise TypeError(f"`coeffs` must be `Coefficients` or a list, got {type(coeffs).__name__}")
     return coeffs, shape
+
+
+def read_length(shape: Any) -> int | None:
+    """Return the one length of a `shape`, or `None`."""
+    if shape is None:
+        return None
+    if not isinstance(shape, Sequence):
+        raise TypeError(f"`shape` must be the lengths of the transformed axes, got {shown(shape)}")
+    if len(shape) != 1:
+        raise ValueError(f"`shape` must have one length for each of 1 axes, got {shown(tuple(shape))}")
+    return check_size("shape[0]", shape[0])
 
 
 def first_tensor(coeffs: Sequence[Any]) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .. import functional
 from .._checks import check_flag, check_size
-from ._dwt import Coefficients, Transform, WaveletsLike, first_tensor, read_coefficients
+from ._dwt import Coefficients, Transform, WaveletsLike, first_tensor, read_coefficients, read_length
 
 
 class SWT(Transform):
@@ -115,7 +115,7 @@ class ISWT(Transform):
         values, sizes = read_coefficients(coeffs, shape)
         bank = self.bank(first_tensor(values))
         if self.dims == 1:
-            return functional.iswt(values, bank, self.norm, n=None if sizes is None else sizes[0])
+            return functional.iswt(values, bank, self.norm, n=read_length(sizes))
         if self.dims == 2:
             return functional.iswt2(values, bank, self.norm, shape=sizes)
         return functional.iswtn(values, bank, self._axes, self.norm, shape=sizes)

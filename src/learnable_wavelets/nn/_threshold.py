@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import log
 from typing import Any
 
 import torch
@@ -64,7 +65,7 @@ class SoftThreshold(nn.Module):
 
     def reset_parameters(self) -> None:
         """Set every threshold to `initial`."""
-        nn.init.constant_(self.log_threshold, torch.tensor(self.initial, dtype=torch.float64).log().item())
+        nn.init.constant_(self.log_threshold, log(self.initial))
 
     def forward(self, coeffs: Coefficients) -> Coefficients:
         """Return the coefficients with shrunken details."""
