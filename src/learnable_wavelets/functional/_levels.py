@@ -31,7 +31,8 @@ def read_level(level: int | None, axes: Sequence[tuple[int, int]], stacklevel: i
     useful = useful_level(n, taps)
     if level is None:
         return useful
-    different = [axis for index, axis in enumerate(axes) if axis not in axes[:index]]  # lengths may be symbolic: no hash
+    # lengths may be symbolic, which have no hash
+    different = [axis for index, axis in enumerate(axes) if axis not in axes[:index]]
     reason = " and ".join([f"{size} samples and {length} taps" for size, length in different])
     level = check_level(level, deepest, reason)
     if level > useful and not torch.compiler.is_compiling():  # a warning would break the graph
