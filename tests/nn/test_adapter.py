@@ -67,5 +67,9 @@ def test_what_is_no_update():
         lw.nn.Adapter(nn.Linear(64, 64), lw.WaveletLinear(64, 64))
     with pytest.raises(TypeError, match="`update` must be a WaveletLinear, a Fastfood or a Stack, got Linear"):
         lw.nn.Adapter(nn.Linear(64, 64), nn.Linear(64, 64))
+    with pytest.raises(ValueError, match=r"`update` must have the sizes of `layer`, \(8, 6\), got \(8, 1\)"):
+        lw.nn.Adapter(nn.Linear(8, 6), lw.WaveletLinear(8, 1, bias=False))
+    with pytest.raises(ValueError, match="`update` must have parameters that train, got none"):
+        lw.nn.Adapter(nn.Linear(8, 8), lw.Fastfood(8, 8, bias=False, adaptive=False))
     with pytest.raises(TypeError, match=r"`layer` must be a torch\.nn\.Module, got int"):
         lw.nn.Adapter(3, lw.WaveletLinear(64, 64, bias=False))

@@ -1,12 +1,14 @@
 """Inputs that `nn.Linear` takes in other layouts are computed; all others are refused in one line."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from learnable_wavelets import Fastfood, WaveletLinear
-from learnable_wavelets.nn import GRU, LSTM, GRUCell, LSTMCell
+from learnable_wavelets.nn import GRU, LSTM, GRUCell, LSTMCell, Stack
 
 from ..banks import assert_same
 from ..layers import LAYERS, scramble
@@ -14,6 +16,12 @@ from ..layers import LAYERS, scramble
 pytestmark = pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
 TAKERS = {"WaveletLinear": WaveletLinear, "Fastfood": Fastfood, "GRU": GRU, "LSTM": LSTM, "GRUCell": GRUCell,
           "LSTMCell": LSTMCell}  # fmt: skip
+NESTED = {
+    **LAYERS,
+    "stack": partial(Stack, depth=2),
+    "stack with a residual": partial(Stack, depth=1, rank=2),
+    "low rank": partial(Stack, depth=0, rank=2),
+}
 x = torch.ones(4, 16)
 nested = torch.nested.nested_tensor([torch.ones(3, 16), torch.ones(5, 16)], layout=torch.jagged)
 REFUSED = {
@@ -55,9 +63,9 @@ def test_nested_into_a_recurrent_layer(kind, layout):
 
 
 @pytest.mark.parametrize("layout", [torch.jagged, torch.strided])
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("name", NESTED)
 def test_nested_is_computed_row_by_row(name, layout):
-    layer = scramble(LAYERS[name](16, 24))
+    layer = scramble(NESTED[name](16, 24))
     parts = [torch.randn(3, 16), torch.randn(5, 16), torch.randn(1, 16)]
     given = torch.nested.nested_tensor(parts, layout=layout, requires_grad=True)
     y, linear = layer(given), nn.Linear(16, 24)(given)
@@ -74,18 +82,18 @@ def test_nested_is_computed_row_by_row(name, layout):
 
 
 @pytest.mark.parametrize("layout", [torch.jagged, torch.strided])
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("name", NESTED)
 def test_hooks_see_one_call_of_a_nested_input(name, layout):
-    layer, calls = LAYERS[name](16, 24), []
+    layer, calls = NESTED[name](16, 24), []
     layer.register_forward_hook(lambda module, inputs, y: calls.append((inputs[0].is_nested, y.is_nested)))
     layer(torch.nested.nested_tensor([torch.ones(3, 16), torch.ones(5, 16)], layout=layout))
     assert calls == [(True, True)]
 
 
 @pytest.mark.parametrize("layout", [torch.jagged, torch.strided])
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("name", NESTED)
 def test_nested_with_an_empty_part(name, layout):
-    layer = LAYERS[name](16, 24)
+    layer = NESTED[name](16, 24)
     parts = [torch.randn(3, 16), torch.randn(0, 16)]
     y = layer(torch.nested.nested_tensor(parts, layout=layout)).unbind()
     assert [tuple(found.shape) for found in y] == [(3, 24), (0, 24)]
@@ -105,9 +113,9 @@ def test_nested_of_another_width(kind, width):
 
 
 @pytest.mark.parametrize("layout", [torch.jagged, torch.strided])
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("name", NESTED)
 def test_nested_parts_of_three_dimensions(name, layout):
-    layer = scramble(LAYERS[name](16, 24))
+    layer = scramble(NESTED[name](16, 24))
     parts = [torch.randn(2, 3, 16), torch.randn(4, 3, 16)]
     for found, part in zip(layer(torch.nested.nested_tensor(parts, layout=layout)).unbind(), parts, strict=True):
         assert_same(found.detach(), layer(part).detach(), 1e-5)

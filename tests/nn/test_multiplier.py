@@ -92,6 +92,15 @@ def test_the_extremes_stay_within_float16(kind, start, factor):
     assert layer(signal(3, 64).half()).isfinite().all()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_cannot_be_changed(kind):
+    """The stored diagonals hold it: a change would be another function."""
+    layer = kind(8, 8)
+    with pytest.raises(AttributeError, match="lr_multiplier"):
+        layer.lr_multiplier = 8.0
+    assert layer.lr_multiplier == 4
+
+
 def test_repr_tells_another_than_the_default():
     assert "lr_multiplier=32.0" in repr(Fastfood(8, 8, lr_multiplier=32))
     assert "lr_multiplier" not in repr(Fastfood(8, 8))

@@ -455,3 +455,12 @@ def test_it_follows_the_input():
     layer.load_state_dict(Fastfood(16, 16).state_dict(), assign=True)  # not through `_apply`
     assert layer.permutation.device.type == "cpu"
     assert layer(torch.randn(2, 16)).device.type == "cpu"
+
+
+@pytest.mark.parametrize("kind", [WaveletLinear, Fastfood])
+def test_taken_off_meta_and_compiled(kind):
+    layer, twin = kind(16, 16, device="meta", seed=2**40 + 1), kind(16, 16)
+    layer.load_state_dict({name: torch.randn(t.shape) for name, t in twin.state_dict().items()}, assign=True)
+    x = torch.randn(2, 16)
+    y = torch.compile(layer, backend="eager", fullgraph=True)(x)
+    assert torch.allclose(y, layer(x), atol=1e-5)

@@ -364,6 +364,24 @@ def test_a_hook_on_the_filter_is_called_once_a_call(short):
     assert seen == [1]
 
 
+def test_a_forward_of_the_users_own_is_called_once_a_call():
+    for layer in (lw.WaveletLinear(64, 64), lw.Fastfood(64, 64)):
+        own, seen = layer.forward, []
+        layer.forward = lambda x, own=own, seen=seen: seen.append(1) or own(x)
+        with torch.no_grad():
+            layer(torch.randn(1, 64)), layer(torch.randn(1, 64))
+        assert len(seen) == 2
+
+
+@pytest.mark.parametrize("layer", [lw.WaveletLinear(4096, 1), lw.WaveletLinear(4096, 3), lw.Fastfood(8192, 2)])
+def test_no_matrix_that_takes_long_to_make(layer):
+    x = torch.randn(1, layer.in_features)
+    with torch.no_grad():
+        layer(x), layer(x)
+    assert layer._prepared.state is not None
+    assert not kept(layer)
+
+
 def test_dropout_and_functional_call():
     layer, x = below_crossover()
     other = {name: torch.randn_like(value) for name, value in layer.named_parameters()}

@@ -85,6 +85,15 @@ def test_ones_with_signs_at_the_output_are_the_default_start():
         assert abs(diag_out.sign().mean()) < 0.25
 
 
+@pytest.mark.parametrize("n", [1, 7, 64, 513])
+def test_a_fastfood_with_one_output_sees_every_input(n):
+    layer = Fastfood(n, 1, bias=False)
+    row = layer.to_dense()[0]
+    assert row.count_nonzero() >= 0.8 * n
+    layer.reset_parameters("ones")
+    assert layer.to_dense()[0].abs().gt(1e-5).nonzero().tolist() == [[0]]
+
+
 def test_ones_has_no_signs():
     for layer in (WaveletLinear(64, 64), Fastfood(64, 64)):
         layer.reset_parameters("ones")

@@ -30,7 +30,7 @@ class Adapter(nn.Module):
         enabled: `False` leaves the frozen layer alone.
 
     Raises:
-        ValueError: an update with a bias.
+        ValueError: an update with a bias, of other sizes than the layer, or without a parameter that trains.
         TypeError: another kind of update, or a `layer` that is no module.
 
     Examples:
@@ -46,6 +46,11 @@ class Adapter(nn.Module):
         super().__init__()
         if not isinstance(layer, nn.Module):
             raise TypeError(f"`layer` must be a torch.nn.Module, got {type(layer).__name__}")
+        sizes, own = _sizes(_inner(update)), _sizes(layer)
+        if None not in own and own != sizes:
+            raise ValueError(f"`update` must have the sizes of `layer`, {own}, got {sizes}")
+        if not any(parameter.requires_grad for parameter in update.parameters()):
+            raise ValueError("`update` must have parameters that train, got none: it would stay at zero")
         self.layer: Any = layer.requires_grad_(False)
         self.update: Any = update
         self.enabled = True
@@ -79,6 +84,10 @@ class Adapter(nn.Module):
 
     def extra_repr(self) -> str:
         return "" if self.enabled else "enabled=False"
+
+
+def _sizes(layer: Any) -> tuple[Any, Any]:
+    return getattr(layer, "in_features", None), getattr(layer, "out_features", None)
 
 
 def _inner(update: Any) -> Any:

@@ -55,8 +55,9 @@ class Fastfood(SandwichLayer):
     Notes:
         With `seed=None` and diagonals of ones the layer is the identity, for H is its own inverse. A square layer
         starts as an orthogonal matrix if its width is a power of two; padded, its singular values spread down to nearly
-        0. The papers leave H unnormalised and divide by $\sigma\sqrt n$; here the start of `diag_out` holds every
-        scale.
+        0. The first row of H is constant, so that with G = 1 the first output, S and bias aside, is the first input; a
+        layer with one output starts with random signs on G in place of S. The papers leave H unnormalised and divide by
+        $\sigma\sqrt n$; here the start of `diag_out` holds every scale.
 
     References:
         Yang et al., *Deep Fried Convnets*, ICCV 2015, [arXiv 1412.7149](https://arxiv.org/abs/1412.7149).
@@ -87,7 +88,7 @@ class Fastfood(SandwichLayer):
             dropout=check_dropout(dropout), seed=seed, lr_multiplier=lr_multiplier, trainable=adaptive,
             device=device, dtype=check_dtype(dtype),
         )  # fmt: skip
-        self.adaptive = adaptive
+        self.adaptive, self._is_first_row = adaptive, out_features == 1
         if not adaptive:
             self._default_start = "gaussian"
         self._reset_diagonals()

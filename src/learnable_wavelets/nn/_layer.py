@@ -57,6 +57,7 @@ class SandwichLayer(ConfiguredModule, ABC):
     bias: Tensor | None
 
     _CONFIGURATION: tuple[str, ...] = ("seed", "lr_multiplier")
+    _is_first_row = False  # of the Hadamard matrix alone: constant, so that P and ones leave it as it is
     _PLAIN_FILTER: type | None = None  # its parameters are the filters
 
     def __init__(
@@ -76,7 +77,7 @@ class SandwichLayer(ConfiguredModule, ABC):
         self.in_features, self.out_features = layout.in_features, layout.out_features
         self.dropout = dropout
         self.seed, self._default_start = place(check_seed(seed))
-        self.lr_multiplier = check_multiplier("lr_multiplier", lr_multiplier)
+        self._lr_multiplier = check_multiplier("lr_multiplier", lr_multiplier)
         self._layout, self._scale = layout, self.lr_multiplier**3
         self._prepared = PreparedCall()
         shape = (layout.blocks, coefficients)
@@ -111,10 +112,10 @@ class SandwichLayer(ConfiguredModule, ABC):
 
         Args:
             start: `None`: `signs`, but `ones` for a gate of a `GRU` or `LSTM`, and `gaussian` for a fixed `Fastfood`.
-                `signs`: ones, and random signs on `diag_out`: with an orthonormal bank a random-looking orthogonal
-                matrix, and layers of one shape differ. `ones`: no signs; layers of one shape and seed start equal, and
-                in a sum stay so. `gaussian`: signs, N(0, 1) and the matching scales of Le, Sarlos and Smola: a stand-in
-                for a dense Gaussian matrix.
+                `signs`: ones, and random signs on `diag_out` (a `Fastfood` with one output: on `diag_mid`): with an
+                orthonormal bank a random-looking orthogonal matrix, and layers of one shape differ. `ones`: no signs;
+                layers of one shape and seed start equal, and in a sum stay so. `gaussian`: signs, N(0, 1) and the
+                matching scales of Le, Sarlos and Smola: a stand-in for a dense Gaussian matrix.
 
         Raises:
             ValueError: unknown `start`.
@@ -135,7 +136,7 @@ class SandwichLayer(ConfiguredModule, ABC):
             diag_mid.normal_()
             diag_out.copy_(_row_lengths(diag_mid, layout))
         elif start == "signs":
-            random_signs_(diag_out)
+            random_signs_(diag_mid if self._is_first_row else diag_out)
         summed = layout.contributions() * (layout.blocks if layout.sum_blocks else 1)
         diag_out.mul_((math.prod(self._gains()) * summed).rsqrt().to(diag_out))
         for parameter, values in ((self.diag_in, diag_in), (self.diag_mid, diag_mid), (self.diag_out, diag_out)):
@@ -168,9 +169,14 @@ class SandwichLayer(ConfiguredModule, ABC):
         if not torch.compiler.is_compiling() and vars(type(self)).get("_PLAIN"):
             new = self._prepared.prepare(self, self._PLAIN_FILTER, operands, diag_out.dtype)
             if new and not torch.is_grad_enabled() and not any(map(has_hooks, self.children())):
-                return self.forward(input)  # the first call rounds as the others do
+                return SandwichLayer.forward(self, input)  # the first call rounds as the others do; a patch sees one
         y = kernels.sandwich(input, operands)
         return y if y.dtype == out_dtype else y.to(out_dtype)
+
+    @property
+    def lr_multiplier(self) -> float:
+        """The factor between stored and effective diagonals; of the constructor alone, for the stored ones hold it."""
+        return self._lr_multiplier
 
     def diagonals(self) -> Diagonals:
         """Return the effective diagonals of B, G and S: the stored ones times `lr_multiplier`."""
@@ -218,6 +224,10 @@ class SandwichLayer(ConfiguredModule, ABC):
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         self._permutation.prepare(self.diag_mid.device)
         return self
+
+    def _load_from_state_dict(self, *args: Any) -> None:
+        super()._load_from_state_dict(*args)
+        self._permutation.prepare(self.diag_mid.device)  # `assign` may have taken it off meta
 
     def extra_repr(self) -> str:
         text = f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from ..kernels._precision import compute_dtype
 from ._fastfood import Fastfood
 from ._layer import LR_MULTIPLIER, SandwichLayer
 from ._linear import WaveletLinear
+from ._nested import apply_to_rows
 
 LAYERS = ("wavelet", "fastfood")
 
@@ -133,6 +135,8 @@ class Stack(nn.Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return `(..., out_features)` for `(..., in_features)`."""
+        if isinstance(input, Tensor) and input.is_nested:
+            return apply_to_rows(partial(Stack.forward, self), input)
         x = input
         if self.depth:
             for factor in self.factors:

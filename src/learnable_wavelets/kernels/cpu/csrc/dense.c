@@ -15,8 +15,10 @@ void lw_keep(lw_dense **kept, lw_dense *dense) {
     lw_free_dense(old);
 }
 
-/* Largest matrix that is kept: 64 KB in float32. */
+/* Largest matrix that is kept: 64 KB in float32; and how long it may take to make, in nanoseconds, for that is needed again
+ * after each change of a parameter. */
 #define LW_DENSE_MOST 16384
+#define LW_DENSE_MAKING 2e6
 
 /* Whether a product with the matrix of the layer is faster. Nanoseconds beyond what both take, measured on one thread of an
  * AMD EPYC with AVX-512 (docs/speed.md); `taps`: of all levels together, for one value. */
@@ -28,6 +30,7 @@ int lw_below_crossover(const lw_job *job) {
     double taps = hadamard ? 0 : job->w.taps * (2 - ldexp(2, -job->w.level)), value = 0.55;
     if (!hadamard) value = 0.3 + 0.033 * taps + 12 / (double)job->n;
     double kernel = hadamard ? 0 : 500, dense = (job->rows > 1 ? 1750 : 1350) + matrix * (rows / 45 + 0.05);
+    if ((double)job->in * values * value > LW_DENSE_MAKING) return 0;
     if (job->w.mode == LW_PERIODIZATION && job->w.taps >= 40 && job->rows >= lw_max(3, 800 / (job->w.taps - 24)))
         kernel += values * 48, value = 1.15, singles = 0;
     kernel += (double)singles * (250 + values * (1.7 + 0.085 * taps));
