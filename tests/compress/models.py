@@ -35,6 +35,19 @@ class Tied(nn.Module):
         return self.head(torch.relu(self.body(self.embed(input))))
 
 
+class RootTied(nn.Module):
+    """The weight of the head is a parameter of the model itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Parameter(torch.randn(100, 32))
+        self.body, self.head = nn.Linear(32, 32), nn.Linear(32, 100, bias=False)
+        self.head.weight = self.embedding
+
+    def forward(self, input):
+        return self.head(self.body(nn.functional.embedding(input, self.embedding)))
+
+
 class Shared(nn.Module):
     """One module in two places."""
 
@@ -67,6 +80,53 @@ class OtherReader(nn.Module):
 
     def forward(module, input):
         return module.wo(module.fc(input).to(module.wo.weight.dtype))
+
+
+class IndexReader(nn.Module):
+    """Reads weights by index and by key; not that of `net[1]`, nor of the other `parts`."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(32, 32), nn.Linear(32, 32), nn.Linear(32, 32))
+        self.parts = nn.ModuleDict({"a": nn.Linear(32, 32), "b": nn.Linear(32, 32)})
+
+    def forward(self, input):
+        dtype = self.net[0].weight.dtype, self.net[-1].weight.dtype, self.parts["a"].weight.dtype
+        return self.parts["b"](self.parts["a"](self.net(input.to(dtype[0]))))
+
+
+class Initialised(nn.Module):
+    """Reads weights before the model runs only."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc, self.body, self.wo, self.up = (nn.Linear(32, 32) for _ in range(4))
+        nn.init.xavier_uniform_(self.fc.weight)
+        self.reset_parameters()
+
+    def reset_parameters(self):
+        nn.init.zeros_(self.body.weight)
+        self._init_weights()
+
+    def _init_weights(self):
+        self.wo.weight.data.normal_()
+
+    @property
+    def dtype(self):
+        return self.wo.weight.dtype
+
+    def _mixed(self, input):
+        return nn.functional.linear(input, self.fc.weight)
+
+    def forward(self, input):
+        return self.up(self.wo(self.body(self.fc(input))))
+
+
+class HelperReader(Initialised):
+    """Reads weights in what its `forward` calls: a method, a property, the `forward` above."""
+
+    def forward(self, input):
+        return super().forward(self._mixed(input.to(self.dtype)))
 
 
 class Conv1D(nn.Module):

@@ -6,6 +6,7 @@ import json
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 import learnable_wavelets as lw
 
@@ -99,6 +100,30 @@ def test_kinds_of_layers(make, tmp_path):
     assert torch.allclose(model(x), y, atol=1e-4)
 
 
+@pytest.mark.parametrize("change", [
+    lambda layer: prune.random_unstructured(layer, "weight", 0.5),
+    lambda layer: nn.utils.parametrize.register_parametrization(layer, "weight", nn.Tanh()),
+])  # fmt: skip
+def test_merge_refuses_a_layer_that_was_changed_later(change):
+    model, x = perceptron(), torch.randn(8, 64)
+    trained(model, SMALL, body)
+    change(model[2].layer)
+    before, y = repr(model), model(x)
+    with pytest.raises(ValueError, match="`model` must have a plain layer below the adapter '2', got one that is"):
+        lw.merge_(model)
+    assert repr(model) == before
+    assert torch.equal(model(x), y)
+
+
+def test_merge_of_a_pruned_bias_below_an_adapter():
+    model, x = perceptron(), torch.randn(8, 64)
+    trained(model, SMALL, body)
+    prune.random_unstructured(model[0].layer, "bias", 0.5)
+    y = model(x)
+    lw.merge_(model)
+    assert torch.allclose(model(x), y, atol=1e-5)
+
+
 def test_a_module_in_two_places_stays_one():
     model, x = Shared(), torch.randn(4, 32)
     assert trained(model, SMALL).adapted == ("first", "second.1")
@@ -184,6 +209,33 @@ def test_files_that_are_none(tmp_path):
         lw.load_adapter(model, path)
     with pytest.raises(ValueError, match="`model` must have adapters of `adapt_`, got none"):
         lw.save_adapter(model, path)
+
+
+def test_an_adapter_in_another(tmp_path):
+    inner = lw.nn.Adapter(nn.Linear(64, 64), lw.Fastfood(64, 64, bias=False))
+    model = nn.Sequential(lw.nn.Adapter(inner, lw.Fastfood(64, 64, bias=False)))
+    with pytest.raises(ValueError, match="`model` must have one adapter for a layer, got another inside that of '0'"):
+        lw.save_adapter(model, tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize("name", ["wavelet", "shared stack"])
+@pytest.mark.parametrize("adapted", [False, True])
+def test_a_model_on_the_meta_device(adapted, name, tmp_path):
+    path, model = tmp_path / "x.safetensors", perceptron().to(torch.bfloat16)
+    trained(model, CONFIGS[name], body)
+    lw.save_adapter(model, path)
+    with torch.device("meta"):
+        other = perceptron().to(torch.bfloat16)
+        if adapted:
+            lw.adapt_(other, CONFIGS[name], body)
+    lw.load_adapter(other, path)
+    found, wanted = other[0].update.state_dict(), model[0].update.state_dict()
+    assert all(torch.equal(found[key], value) for key, value in wanted.items())
+    trains = [name for name, p in other.named_parameters() if p.requires_grad]
+    assert trains == [name for name, p in model.named_parameters() if p.requires_grad]
+    other.load_state_dict(model.state_dict(), assign=True)  # the frozen weights, as they come
+    x = torch.randn(3, 64, dtype=torch.bfloat16)
+    assert torch.equal(other(x), model(x))
 
 
 def test_a_newer_file(tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 import learnable_wavelets as lw
 from learnable_wavelets.compress._pointwise import Pointwise
@@ -58,6 +59,23 @@ def test_the_layers_are_those_of_the_configuration():
     model = perceptron()
     lw.compress_(model, CONFIGS["stack"])
     assert len({id(factor.filter) for place in (0, 2) for factor in model[place].factors}) == 4
+
+
+@pytest.mark.parametrize("name", ["wavelet", "stack"])
+@pytest.mark.parametrize("trains", [True, False])
+def test_merge_of_changed_parameters(name, trains):
+    model, x = perceptron(), torch.randn(8, 64)
+    lw.compress_(model, CONFIGS[name])
+    model.requires_grad_(trains)
+    prune.random_unstructured(model[0], "bias", 0.5)
+    nn.utils.parametrize.register_parametrization(model[4], "bias", nn.Tanh())
+    inner = model[2] if name == "wavelet" else model[2].factors[0]
+    nn.utils.parametrize.register_parametrization(inner, "diag_mid", nn.Tanh())
+    y = model(x)
+    lw.merge_(model)
+    assert torch.allclose(model(x), y, atol=1e-5)
+    assert (model[0].bias == 0).sum() == 32
+    assert all(p.requires_grad is trains for p in model.parameters())
 
 
 def test_a_module_in_two_places_stays_one():

@@ -45,6 +45,8 @@ def test_it_is_frozen_and_has_defaults():
         ({"lr_multiplier": 3}, ValueError, "`lr_multiplier` must be a power of two"),
         ({"dropout": 1}, ValueError, "`dropout` must be"),
         ({"min_speedup": 0}, ValueError, "`min_speedup` must be positive"),
+        ({"min_speedup": float("inf")}, ValueError, "`min_speedup` must be positive and finite, got inf"),
+        ({"min_speedup": float("nan")}, ValueError, "`min_speedup` must be positive and finite, got nan"),
         ({"speed": 2}, ValueError, "`values` must have fields of Compression, got 'speed'"),
     ],
 )

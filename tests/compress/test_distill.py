@@ -5,9 +5,11 @@ import copy
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import DataLoader, IterableDataset
 
 import learnable_wavelets as lw
 from learnable_wavelets.compress import _distill
+from learnable_wavelets.compress._features import recording
 
 from .models import perceptron
 
@@ -96,6 +98,58 @@ def test_nested_outputs_and_named_arguments():
     assert all(len(found) == 2 for found in losses.values())
 
 
+class Residual(nn.Module):
+    """Adds to its input what its layer makes of it."""
+
+    def __init__(self, in_place):
+        super().__init__()
+        self.fc, self.in_place = nn.Linear(64, 64), in_place
+
+    def forward(self, x):
+        y = self.fc(x)
+        return x.add_(y) if self.in_place else x + y
+
+
+def activated(in_place):
+    return nn.Sequential(nn.LeakyReLU(0.5, in_place), nn.Linear(64, 64), nn.LeakyReLU(0.5, in_place), nn.Linear(64, 2))
+
+
+@pytest.mark.parametrize(("make", "epochs"), [(Residual, 0), (activated, 2)])
+def test_models_that_work_in_place(make, epochs):
+    losses, batches = [], [batch.clone() for batch in DATA]
+    for in_place in (False, True):
+        torch.manual_seed(0)
+        teacher = make(in_place)
+        student = copy.deepcopy(teacher)
+        lw.compress_(student, CONFIG, lambda module, name: name != "3")
+        losses.append(lw.distill_(student, teacher, batches, layer_epochs=2, epochs=epochs))
+    assert losses[0] == losses[1]
+    assert all(torch.equal(one, other) for one, other in zip(batches, DATA, strict=True))
+
+
+def test_recordings_are_copies_in_the_graph():
+    layer, x = nn.Linear(64, 64), DATA[0].clone()
+    expected = layer(x)
+    with recording({"a": layer}) as outputs, recording({"a": layer}, with_inputs=True) as calls:
+        layer(x).relu_()
+    x.zero_()
+    assert (outputs["a"][0].args, outputs["a"][0].keywords) == ((), {})
+    assert torch.equal(calls["a"][0].args[0], DATA[0])
+    assert all(torch.equal(found["a"][0].output, expected) for found in (outputs, calls))
+    assert outputs["a"][0].output.requires_grad
+
+
+class Stream(IterableDataset):
+    def __iter__(self):
+        yield from torch.cat(DATA)
+
+
+def test_a_loader_without_a_length():
+    student, teacher = pair()
+    losses = lw.distill_(student, teacher, DataLoader(Stream(), batch_size=16))
+    assert [len(found) for found in losses.values()] == [1, 1]
+
+
 class Killed(Exception):
     pass
 
@@ -133,6 +187,16 @@ def test_a_checkpoint_of_another_call(tmp_path, monkeypatch):
         lw.distill_(student, teacher, DATA, layer_epochs=2, checkpoint=path)
     with pytest.raises(ValueError, match="`checkpoint` must be of the same call"):
         lw.distill_(student, teacher, DATA, layer_epochs=3, checkpoint=path)
+    frozen, other = copy.deepcopy(student).requires_grad_(False), copy.deepcopy(teacher)
+    lw.compress_(other, lw.Compression(**{**CONFIG.to_dict(), "seed": 1}), lambda module, name: name != "4")
+    for student in (frozen, other):
+        before = state(student)
+        with pytest.raises(ValueError, match="`checkpoint` must be of the same call"):
+            lw.distill_(student, teacher, DATA, layer_epochs=2, checkpoint=path)
+        assert same(before, student.state_dict())
+    with pytest.raises(ValueError, match="`checkpoint` must be a file of an earlier call of `compress_`"):
+        lw.compress_(teacher, lw.Compression(depth=0, rank=2), inputs=DATA, checkpoint=path)
+    assert path.exists()
 
 
 def without_layer():
@@ -166,6 +230,12 @@ def test_what_cannot_be_distilled(message):
         lw.distill_(student, teacher, data)
     assert "\n" not in str(caught.value)
     assert same(before, student.state_dict())
+
+
+def test_inference_mode():
+    student, teacher = pair()
+    with torch.inference_mode(), pytest.raises(ValueError, match="`batches` must be used outside of"):
+        lw.distill_(student, teacher, DATA)
 
 
 @pytest.mark.parametrize("name", ["layer_epochs", "epochs", "lr"])

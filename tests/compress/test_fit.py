@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import learnable_wavelets as lw
-from learnable_wavelets.compress import _fit_outputs, _moments, _project
+from learnable_wavelets.compress import _checkpoint, _fit_outputs, _moments, _project
 
 from .models import CONFIGS, Conv1D, Shared, perceptron
 
@@ -268,6 +268,19 @@ def test_moments_in_parts(monkeypatch):
     assert torch.allclose(moments.mean(), shifted.double().mean(0))
 
 
+@pytest.mark.parametrize("in_place", [False, True])
+def test_a_model_that_changes_its_inputs(in_place, monkeypatch):
+    monkeypatch.setattr(_moments, "_GROUP", 1)  # each layer in a run of its own
+    x = data()
+    model, batches = nn.Sequential(nn.LeakyReLU(0.5, in_place), *perceptron()), [x[:100].clone(), x[100:].clone()]
+    before = copy.deepcopy(model)
+    report = lw.compress_(model, LOW_RANK, inputs=batches)
+    assert torch.equal(torch.cat(batches), x)
+    with torch.no_grad():
+        rows = torch.relu(before[1](nn.functional.leaky_relu(x, 0.5)))
+    assert output_error(before[3], model[3], rows) == pytest.approx(report.layers[1].error, rel=1e-3)
+
+
 def test_a_killed_fit_goes_on(tmp_path, monkeypatch):
     x, path, whole = data(), tmp_path / "fit.pt", perceptron()
     killed = copy.deepcopy(whole)
@@ -296,11 +309,31 @@ def test_a_killed_fit_goes_on(tmp_path, monkeypatch):
 def test_a_checkpoint_of_something_else(tmp_path):
     path = tmp_path / "fit.pt"
     path.write_text("x")
-    with pytest.raises(ValueError, match=r"`checkpoint` must be a file of an earlier call, got .*fit\.pt"):
+    with pytest.raises(ValueError, match=r"`checkpoint` must be a file of an earlier call of `compress_`, got .*fit"):
         lw.compress_(perceptron(), STACK, inputs=data(), checkpoint=path)
     torch.save({"a": 1}, path)
     with pytest.raises(ValueError, match="`checkpoint` must be a file of an earlier call"):
         lw.compress_(perceptron(), STACK, inputs=data(), checkpoint=path)
+    with pytest.raises(ValueError, match="`checkpoint` keeps layers that are fitted, and needs `inputs`"):
+        lw.compress_(perceptron(), STACK, checkpoint=path)
+    teacher, student = perceptron(), perceptron()
+    lw.compress_(student, LOW_RANK)
+    _checkpoint.Checkpoint(path.with_name("other.pt"), "compress_").put("key", 1)
+    with pytest.raises(ValueError, match=r"`checkpoint` must be a file of an earlier call of `distill_`, got .*other"):
+        lw.distill_(student, teacher, [data()], checkpoint=path.with_name("other.pt"))
+    assert all(file.exists() for file in (path, path.with_name("other.pt")))
+
+
+def test_inference_mode():
+    with torch.inference_mode(), pytest.raises(ValueError, match="`inputs` must be used outside of"):
+        lw.compress_(model := perceptron(), STACK, inputs=data())
+    assert type(model[0]) is nn.Linear
+    with torch.inference_mode():  # a closed form
+        assert lw.compress_(model, LOW_RANK, inputs=data()).layers[0].error < 1
+        model = perceptron()
+    with pytest.raises(ValueError, match=r"`inputs` need a model made outside of .*, got '0'"):
+        lw.compress_(model, LOW_RANK, inputs=data())
+    assert type(model[0]) is nn.Linear
 
 
 def test_optimisers_and_merging():

@@ -53,6 +53,27 @@ def test_named_parameters_and_several_optimizers():
     step(model, named, other)
 
 
+def test_a_shared_filter_is_stepped_once():
+    model = nn.Sequential(*(nn.Linear(64, 64) for _ in range(3)))
+    held = [[1, 0], [2], [0]]
+    optimizers = [SGD([model[i].weight for i in places], lr=0.1) for places in held]
+    lw.compress_(model, CONFIGS["shared"], optimizers=optimizers)
+    filters, found = {id(p) for p in model[0].filter.parameters()}, []
+    for optimizer, places in zip(optimizers, held, strict=True):
+        ids = {id(p) for p in optimizer.param_groups[0]["params"]}
+        assert len(ids - filters) == 3 * len(places)
+        found.append(len(ids & filters))
+    assert found == [4, 0, 0]  # where the first of its layers is, and in no other
+
+
+def test_a_shared_filter_goes_wherever_its_first_layer_is():
+    model = nn.Sequential(nn.Linear(64, 64), nn.Linear(64, 64))
+    optimizers = [SGD(model.parameters(), lr=0.1), SGD([model[0].weight], lr=0.1), SGD([model[1].weight], lr=0.1)]
+    lw.compress_(model, CONFIGS["shared"], optimizers=optimizers)
+    filters = {id(p) for p in model[0].filter.parameters()}
+    assert [sum(id(p) in filters for p in o.param_groups[0]["params"]) for o in optimizers] == [4, 4, 0]
+
+
 def _in_order(model):
     """The diagonals and filters where the weight was, before the bias."""
     for name, module in model.named_children():
@@ -75,6 +96,27 @@ def test_optimizers_that_are_refused(make, error, message):
     with pytest.raises(error, match=message):
         lw.compress_(model, CONFIGS["wavelet"], optimizers=optimizers)
     assert repr(model) == before
+
+
+@pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="of torch 2.9")
+def test_muon_takes_matrices_alone():
+    model = nn.Sequential(nn.Linear(64, 64, bias=False), nn.Linear(64, 48, bias=False))
+    before, muon = repr(model), torch.optim.Muon([model[0].weight])
+    with pytest.raises(ValueError, match="`optimizers` cannot exchange parameters of Muon"):
+        lw.compress_(model, CONFIGS["wavelet"], optimizers=muon)
+    assert repr(model) == before
+    adam = Adam([model[1].weight])
+    lw.compress_(model, CONFIGS["wavelet"], lambda module, name: name == "1", optimizers=[muon, adam])
+    step(model, muon)
+
+
+def test_parametrised_diagonals_do_not_decay():
+    model = nn.Sequential(lw.WaveletLinear(64, 200), lw.nn.Stack(64, 64, depth=1, rank=2))
+    for module, name in ((model[0], "diag_mid"), (model[0].filter, "dec_lo"), (model[1], "up")):
+        nn.utils.parametrize.register_parametrization(module, name, nn.Identity())
+    decayed, _ = lw.parameter_groups(model, 0.01, 0.1)
+    names = {id(p): n for n, p in model.named_parameters()}
+    assert {names[id(p)] for p in decayed["params"]} == {"1.down", "1.parametrizations.up.original"}
 
 
 def test_parameter_groups():

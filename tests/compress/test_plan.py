@@ -10,6 +10,7 @@ from torch.nn.utils import prune
 import learnable_wavelets as lw
 from learnable_wavelets.compress import _cost, _report
 
+from . import models
 from .models import CONFIGS, Conv1D, OtherReader, Reader, Shared, Tied, perceptron
 
 SMALL = CONFIGS["wavelet"]
@@ -112,8 +113,12 @@ def test_a_reason_for_each_layer_that_stays(reason):
     ("model", "reasons"),
     [
         (Tied, {"head": "tied: its weight is held by 'embed' and 'head'"}),
+        (models.RootTied, {"head": "tied: its weight is held by the model itself and 'head'"}),
         (Reader, {"wo": "Reader reads its `weight`"}),
         (OtherReader, {"wo": "OtherReader reads its `weight`"}),  # whatever its `self` is called
+        (models.IndexReader, dict.fromkeys(["net.0", "net.2", "parts.a"], "IndexReader reads its `weight`")),
+        (models.HelperReader, {"fc": "HelperReader reads its `weight`", "wo": "HelperReader reads its `weight`"}),
+        (models.Initialised, {}),
         (lambda: nn.Sequential(nn.MultiheadAttention(64, 2), nn.Linear(64, 64)), {"0.out_proj": "MultiheadAttention"}),
         (Shared, {}),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -98,8 +99,8 @@ class Compression:
             checked["lr_multiplier"] = check_multiplier("lr_multiplier", self.lr_multiplier)
         if self.min_speedup is not None:
             checked["min_speedup"] = check_number("min_speedup", self.min_speedup)
-            if not checked["min_speedup"] > 0:
-                raise ValueError(f"`min_speedup` must be positive, got {self.min_speedup}")
+            if not 0 < checked["min_speedup"] < math.inf:
+                raise ValueError(f"`min_speedup` must be positive and finite, got {self.min_speedup}")
         for name, value in checked.items():
             object.__setattr__(self, name, value)
         if self.level is not None and self.level < 0:

@@ -46,7 +46,8 @@ def compress_(
             read once, a list or a `DataLoader` once for each GiB of covariances.
         optimizers: those that hold the model's parameters. New parameters take the place of the weights, in the same
             group; the state of the weights goes, that of all others stays.
-        checkpoint: a file for fitted layers: a call that was killed goes on from it. It is deleted in the end.
+        checkpoint: a file for layers fitted to `inputs`: a call that was killed goes on from it. It is deleted in the
+            end.
 
     Returns:
         A `Report`; `print(report)` shows what was done, and why a layer stayed. `error` of a fitted layer is the norm
@@ -54,7 +55,7 @@ def compress_(
 
     Raises:
         ValueError: the model is compiled or wrapped, or has no layer that can be replaced; it does not run on `inputs`;
-            an optimiser that cannot exchange parameters; a checkpoint of something else.
+            an optimiser that cannot exchange parameters; a checkpoint of something else, or without `inputs`.
         TypeError: an argument of another type.
 
     Examples:
@@ -70,11 +71,13 @@ def compress_(
     check_hub(model)
     steps = decide(model, config, filter_fn)
     chosen = [step for step in steps if step.entry.replaced]
-    listed = check_optimizers(optimizers)
+    listed = check_optimizers(optimizers, [step.dense.module.weight for step in chosen])
+    if checkpoint is not None and inputs is None:
+        raise ValueError("`checkpoint` keeps layers that are fitted, and needs `inputs`, got None")
     report = report_of(steps, model, config)
     shared = shared_filter([step.dense for step in chosen], config) if config.shared_filter else None
     layers = [build(step.dense, config, shared) for step in chosen]
-    kept = Checkpoint(checkpoint)
+    kept = Checkpoint(checkpoint, "compress_")
     if inputs is None:
         shifts: list[Any] = [None] * len(chosen)
     else:

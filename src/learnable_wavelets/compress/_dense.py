@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections import defaultdict
-from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import torch
@@ -16,6 +13,7 @@ from torch.nn.parameter import UninitializedParameter
 from .._checks import REAL_DTYPES
 from ..nn import Adapter, SandwichLayer, Stack
 from ._pointwise import Pointwise
+from ._source import weights_read
 
 CONVERTED = (SandwichLayer, Stack, Pointwise, Adapter)
 
@@ -149,27 +147,28 @@ def _owners(model: nn.Module) -> dict[int, list[str]]:
 
 
 def _tied(module: nn.Module, owners: dict[int, list[str]]) -> str | None:
-    """Return which other module holds the weight too; a module in two places holds it once."""
+    """Return which modules hold the weight, if several do; a module in two places holds it once."""
     holders = owners[id(module._parameters.get("weight"))]
-    own = next((index for index, name in enumerate(holders) if name), 0)
-    return f"tied: its weight is held by {' and '.join(map(repr, holders))}" if holders[own + 1 :] else None
+    shown = " and ".join(repr(name) if name else "the model itself" for name in holders)
+    return f"tied: its weight is held by {shown}" if len(holders) > 1 else None
 
 
 def _weight_reader(modules: dict[str, nn.Module], name: str) -> str | None:
-    """Return which module above reads `.weight` in its `forward`, so that it needs a dense one."""
-    parts = name.split(".")
-    for depth in range(len(parts)):
-        kind, below = type(modules[".".join(parts[:depth])]), ".".join(parts[depth:])
-        if issubclass(kind, nn.TransformerEncoderLayer):
+    """Return which module above reads `.weight` as it runs, so that it needs a dense one."""
+    parts = name.split(".") if name else []
+    parents = [modules[".".join(parts[:depth])] for depth in range(len(parts))]
+    steps = [_step(parent, part) for parent, part in zip(parents, parts, strict=True)]
+    for depth, parent in enumerate(parents):
+        if isinstance(parent, nn.TransformerEncoderLayer):
             continue  # only its fast path does, which can be turned off
-        if re.search(rf"\b\w+\.{re.escape(below)}\.weight\b", _source(kind.forward)):
+        kind: Any = type(parent)
+        pattern = rf"\w+{''.join(steps[depth:])}\.weight"
+        if any(re.fullmatch(pattern, text) for text in weights_read(kind)):
             return f"{kind.__name__} reads its `weight`"
     return None
 
 
-@lru_cache(maxsize=1024)
-def _source(function: Callable[..., Any]) -> str:
-    try:
-        return inspect.getsource(function)
-    except (OSError, TypeError):
-        return ""
+def _step(parent: nn.Module, name: str) -> str:
+    """Return a pattern for code that goes from a module to a child: by attribute, key, or index from either end."""
+    key, place = re.escape(name), [*parent._modules].index(name)
+    return rf"(?:\.{key}|\[(?:'{key}'|{place}|{place - len(parent._modules)})\])"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sized
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from ..regularize import wavelet_regularizer
 from ._checkpoint import Checkpoint
 from ._dense import find_compressed
 from ._features import difference, recording
-from ._inputs import Arguments, batches, call, evaluating
+from ._inputs import Arguments, batches, call, check_gradients, count_batches, evaluating
 from ._optimizers import parameter_groups
 from ._plan import check_model
 from ._progress import Advance, progress
@@ -85,13 +85,15 @@ def distill_(
     pair = _Pair(student, teacher, _layers(student, teacher), difference if loss is None else loss)
     passes = {"layers": check_int("layer_epochs", layer_epochs), "whole": check_int("epochs", epochs)}
     for name, value in (("layer_epochs", layer_epochs), ("epochs", epochs), ("lr", check_number("lr", lr))):
-        if value < 0:
+        if not value >= 0:
             raise ValueError(f"`{name}` must be at least 0, got {value}")
+    check_gradients("batches")
     if isinstance(batches, Iterator):
         raise ValueError(f"`batches` must be readable in each epoch, as a list is, got a {type(batches).__name__}")
     modes = [(module, module.training) for module in student.modules()]
-    state = _State(Checkpoint(checkpoint), [passes, lr, [*pair.layers]])
-    total = sum(passes.values()) * len(batches) if _is_counted(batches) else None
+    state = _State(Checkpoint(checkpoint, "distill_"), [passes, lr, _description(pair)])
+    count = count_batches(batches)
+    total = None if count is None else sum(passes.values()) * count
     try:
         student.train()
         with progress(total) as advance:
@@ -104,8 +106,10 @@ def distill_(
     return state.losses
 
 
-def _is_counted(batches: Any) -> bool:
-    return isinstance(batches, Sized) and not isinstance(batches, (Tensor, tuple, Mapping))
+def _description(pair: _Pair) -> Any:
+    """Return what a state must fit: the compressed layers, and the parameters of the whole student."""
+    layers = {name: repr(own) for name, (own, _) in pair.layers.items()}
+    return layers, [(name, [*p.shape], p.requires_grad) for name, p in pair.student.named_parameters()]
 
 
 def _layers(student: Any, teacher: Any) -> dict[str, tuple[nn.Module, nn.Module]]:
@@ -205,9 +209,10 @@ class _Phase:
         return float(loss.detach())
 
     def _rate(self, done: int) -> float:
-        if not _is_counted(self.batches):
+        count = count_batches(self.batches)
+        if count is None:
             return 1.0
-        return (1 + math.cos(math.pi * (done + (self.step - 1) / len(self.batches)) / self.epochs)) / 2
+        return (1 + math.cos(math.pi * (done + (self.step - 1) / count) / self.epochs)) / 2
 
     def _values(self, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
         state = {"student": self.pair.student.state_dict(), "optimizer": optimizer.state_dict()}
@@ -216,7 +221,8 @@ class _Phase:
 
 def _by_layer(pair: _Pair, arguments: Arguments) -> Tensor:
     """Return the mean difference of the layers, each on the inputs of the teacher's."""
-    with evaluating(pair.teacher), recording({name: there for name, (_, there) in pair.layers.items()}) as calls:
+    teachers = {name: there for name, (_, there) in pair.layers.items()}
+    with evaluating(pair.teacher), recording(teachers, with_inputs=True) as calls:
         call(pair.teacher, arguments, "batches")
     terms = [
         difference(own(*made.args, **made.keywords), made.output)

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+from ._inputs import copied
+
 
 class Call(NamedTuple):
-    """One call of a module."""
+    """One call of a module, in copies."""
 
     args: tuple[Any, ...]
     keywords: dict[str, Any]
@@ -24,17 +27,22 @@ Calls = dict[str, list[Call]]
 
 
 @contextmanager
-def recording(modules: Mapping[str, nn.Module]) -> Iterator[Calls]:
-    """Collect the calls of modules by name."""
+def recording(modules: Mapping[str, nn.Module], with_inputs: bool = False) -> Iterator[Calls]:
+    """Collect the calls of modules by name: the outputs, and the inputs as they were before the call."""
     calls: Calls = defaultdict(list)
+    inputs: dict[str, Any] = {}
 
-    def reader(name: str) -> Any:
-        def read(module: nn.Module, args: Any, keywords: Any, output: Any) -> None:
-            calls[name].append(Call(args, keywords, output))
+    def read_inputs(name: str, module: nn.Module, args: Any, keywords: Any) -> None:
+        inputs[name] = copied((args, keywords))
 
-        return read
+    def read_output(name: str, module: nn.Module, _: Any, output: Any) -> None:
+        args, keywords = inputs.pop(name, ((), {}))
+        calls[name].append(Call(args, keywords, copied(output)))
 
-    hooks = [module.register_forward_hook(reader(name), with_kwargs=True) for name, module in modules.items()]
+    hooks = [module.register_forward_hook(partial(read_output, name)) for name, module in modules.items()]
+    if with_inputs:
+        hooks += [module.register_forward_pre_hook(partial(read_inputs, name), with_kwargs=True)
+                  for name, module in modules.items()]  # fmt: skip
     try:
         yield calls
     finally:

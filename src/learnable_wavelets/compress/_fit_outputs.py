@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ._checkpoint import Checkpoint
 from ._config import Compression
 from ._dense import Dense, _owners, is_transposed
+from ._inputs import check_gradients
 from ._moments import Moments, collect
 from ._plan import Step
 from ._progress import progress
@@ -37,7 +38,9 @@ def fit_layers(
 
     The model is not changed, nor its mode.
     """
-    _check_devices(steps)
+    _check_values(steps)
+    if config.depth:
+        check_gradients("inputs")
     _warn_of_single(config)
     by_name = {step.dense.name: (step, layer) for step, layer in zip(steps, layers, strict=True)}
     owners = _owners(model)
@@ -90,11 +93,13 @@ def _key(dense: Dense, config: Compression, moments: Moments) -> str:
     return total.hexdigest()
 
 
-def _check_devices(steps: Sequence[Step]) -> None:
+def _check_values(steps: Sequence[Step]) -> None:
     for step in steps:
         weight: Any = step.dense.module.weight
         if weight.is_meta:
             raise ValueError(f"`inputs` need a model with values, got {step.dense.name!r} on the meta device")
+        if weight.is_inference() and not torch.is_inference_mode_enabled():  # its bias cannot be changed
+            raise ValueError(f"`inputs` need a model made outside of torch.inference_mode, got {step.dense.name!r}")
 
 
 def _check_finite(dense: Dense, moments: Moments) -> None:

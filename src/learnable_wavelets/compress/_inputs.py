@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
 Arguments = tuple[tuple[Any, ...], Mapping[str, Any]]
 
@@ -30,6 +31,16 @@ def check_batches(inputs: Any, name: str) -> Iterable[Any]:
     if isinstance(inputs, (str, bytes)) or not isinstance(inputs, Iterable):
         raise TypeError(f"`{name}` must be a tensor, a tuple, a mapping, or an iterable of these, got {_kind(inputs)}")
     return inputs
+
+
+def count_batches(inputs: Any) -> int | None:
+    """Return the length of an iterable of batches, or `None`; a loader of a stream has a `__len__` that raises."""
+    if not isinstance(inputs, Sized) or isinstance(inputs, (Tensor, tuple, Mapping)):
+        return None
+    try:
+        return len(inputs)
+    except (TypeError, NotImplementedError):
+        return None
 
 
 def _arguments(batch: Any, name: str) -> Arguments:
@@ -60,13 +71,25 @@ def evaluating(*models: nn.Module) -> Iterator[None]:
             module.training = training
 
 
+def check_gradients(name: str) -> None:
+    """Refuse to train where torch gives no gradients whatever one asks for."""
+    if torch.is_inference_mode_enabled():
+        raise ValueError(f"`{name}` must be used outside of torch.inference_mode, got it on: use torch.no_grad")
+
+
+def copied(values: Any) -> Any:
+    """Return nested values with copies of their tensors, in the graph of these: modules may go on in place."""
+    return tree_map(lambda value: value.clone() if isinstance(value, Tensor) else value, values)
+
+
 def call(model: nn.Module, arguments: Arguments, name: str = "inputs") -> Any:
-    """Return the outputs of a model.
+    """Return the outputs of a model for a copy of the arguments: they are read again.
 
     Raises:
         ValueError: the model raises an error of its own.
     """
     args, keywords = arguments
+    args, keywords = copied(args), copied(dict(keywords))
     try:
         return model(*args, **keywords)
     except Exception as error:

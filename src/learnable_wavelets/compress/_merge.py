@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from ..nn import Adapter
 from ._convert import put
@@ -15,6 +16,8 @@ from ._fast_path import switch_fast_paths
 from ._hub import tell_hub
 from ._plan import FilterFn, check_model
 from ._pointwise import Pointwise
+
+_BIAS = ("bias", "parametrizations.bias.")  # and `bias_orig` of a pruned one
 
 
 def merge_(model: nn.Module, filter_fn: FilterFn | None = None) -> tuple[str, ...]:
@@ -32,7 +35,8 @@ def merge_(model: nn.Module, filter_fn: FilterFn | None = None) -> tuple[str, ..
         run or to load.
 
     Raises:
-        ValueError: the model is compiled or wrapped, is itself a compressed layer, or has none.
+        ValueError: the model is compiled or wrapped, is itself a compressed layer, or has none; the layer of an adapter
+            is pruned or parametrised.
         TypeError: an argument of another type.
 
     Examples:
@@ -56,7 +60,7 @@ def merge_(model: nn.Module, filter_fn: FilterFn | None = None) -> tuple[str, ..
         if filter_fn is not None and not filter_fn(module, name):
             continue
         if module not in made:
-            made[module] = _dense(module)
+            made[module] = _dense(module, name)
             names.append(name)
         places.append((parent, child, made[module]))
     if not made:
@@ -71,9 +75,9 @@ def merge_(model: nn.Module, filter_fn: FilterFn | None = None) -> tuple[str, ..
 
 
 @torch.no_grad()
-def _dense(module: Any) -> nn.Module:
+def _dense(module: Any, name: str) -> nn.Module:
     if isinstance(module, Adapter):
-        return _adapted(module)
+        return _adapted(module, name)
     layer, spatial = (module.layer, module.spatial) if isinstance(module, Pointwise) else (module, 0)
     matrix = layer.to_dense()
     size, options = (layer.in_features, layer.out_features), {"device": "meta", "dtype": matrix.dtype}
@@ -87,15 +91,24 @@ def _dense(module: Any) -> nn.Module:
         dense = (nn.Conv1d, nn.Conv2d)[spatial - 1](*size, 1, bias=has_bias, **options)
     else:
         dense = nn.Linear(*size, bias=has_bias, **options)
-    trainable = any(p.requires_grad for p in layer.parameters() if p is not layer.bias)
-    weight = matrix.contiguous().view(dense.weight.shape)
-    dense.weight, dense.bias = nn.Parameter(weight, requires_grad=trainable), layer.bias
+    trained = [name for name, p in layer.named_parameters() if p.requires_grad]
+    trainable = not all(name.startswith(_BIAS) for name in trained)
+    dense.weight = nn.Parameter(matrix.contiguous().view(dense.weight.shape), requires_grad=trainable)
+    bias = layer.bias
+    if has_bias and not isinstance(bias, nn.Parameter):
+        bias = nn.Parameter(bias.detach().clone(), any(name.startswith(_BIAS) for name in trained))
+    dense.bias = bias
     return dense.train(module.training)  # type: ignore[no-any-return]
 
 
-def _adapted(module: Adapter) -> nn.Module:
+def _adapted(module: Adapter, name: str) -> nn.Module:
     """Return a copy of the frozen layer, with the update in its weight."""
-    layer: Any = _dense(module.layer) if isinstance(module.layer, CONVERTED) else module.layer
+    layer: Any = _dense(module.layer, name) if isinstance(module.layer, CONVERTED) else module.layer
+    if "weight" not in layer._parameters or is_parametrized(layer):
+        raise ValueError(
+            f"`model` must have a plain layer below the adapter {name!r}, got one that is pruned or parametrised: "
+            "remove that first"
+        )
     merged: Any = copy.copy(layer)
     merged._parameters = {**layer._parameters}
     delta = module.delta()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.optim import LBFGS, Adagrad, Optimizer
 
@@ -12,7 +13,8 @@ from .._checks import check_number
 from ..filters import WaveletFilter
 from ..nn import SandwichLayer
 
-_REFUSED = (LBFGS, Adagrad)  # they prepare the state of every parameter as they are made
+# the first two prepare the state of every parameter as they are made; Muon, of torch 2.9, takes matrices alone
+_REFUSED: Any = (LBFGS, Adagrad, getattr(torch.optim, "Muon", ()))
 
 
 class Exchange(NamedTuple):
@@ -23,23 +25,27 @@ class Exchange(NamedTuple):
     new: nn.Module
 
 
-def check_optimizers(optimizers: Any) -> list[Optimizer]:
-    """Return the optimisers as a list."""
+def check_optimizers(optimizers: Any, weights: Sequence[Any]) -> list[Optimizer]:
+    """Return the optimisers as a list; those that hold a weight can exchange it."""
     listed = [] if optimizers is None else [optimizers] if isinstance(optimizers, Optimizer) else optimizers
     if not isinstance(listed, (list, tuple)) or not all(isinstance(o, Optimizer) for o in listed):
         raise TypeError(f"`optimizers` must be an optimiser or a list of them, got {type(optimizers).__name__}")
+    replaced = {id(weight) for weight in weights}
     for optimizer in listed:
-        if isinstance(optimizer, _REFUSED):
+        held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        if isinstance(optimizer, _REFUSED) and held & replaced:
             kind = type(optimizer).__name__
             raise ValueError(f"`optimizers` cannot exchange parameters of {kind}: make it after the conversion")
     return [*listed]
 
 
 def exchange(optimizers: Sequence[Optimizer], exchanges: Sequence[Exchange]) -> None:
-    """Put new parameters in the place of the weights; a parameter that is shared goes to the first place."""
+    """Put new parameters in the place of the weights; a parameter that is shared goes where the first weight is."""
     by_weight = {id(part.weight): part for part in exchanges}
+    held = [id(p) for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]]
+    parts = [by_weight[key] for key in held if key in by_weight]
+    firsts = {id(p): part for part in reversed(parts) for p in part.new.parameters()}
     for optimizer in optimizers:
-        seen = {id(p) for group in optimizer.param_groups for p in group["params"]}
         for group in optimizer.param_groups:
             named = group.get("param_names")
             pairs: list[tuple[str, Tensor]] = []
@@ -49,9 +55,8 @@ def exchange(optimizers: Sequence[Optimizer], exchanges: Sequence[Exchange]) -> 
                     pairs.append((named[index] if named else "", parameter))
                     continue
                 optimizer.state.pop(parameter, None)
-                fresh = [(n, p) for n, p in part.new.named_parameters() if id(p) not in seen and not _is_bias(part, p)]
-                seen.update(id(p) for _, p in fresh)
-                pairs.extend((f"{part.name}.{n}", p) for n, p in fresh)
+                fresh = [(n, p) for n, p in part.new.named_parameters() if not _is_bias(part, p)]
+                pairs.extend((f"{part.name}.{n}", p) for n, p in fresh if firsts[id(p)] is part)
             group["params"][:] = [p for _, p in pairs]
             if named:
                 named[:] = [n for n, _ in pairs]
@@ -93,7 +98,7 @@ def parameter_groups(model: nn.Module, lr: float, weight_decay: float) -> list[d
     for name, value in (("lr", lr), ("weight_decay", weight_decay)):
         if not check_number(name, value) >= 0:
             raise ValueError(f"`{name}` must be at least 0, got {value}")
-    ours = {id(p) for m in model.modules() for p in _never_decayed(m)}
+    ours = {id(p) for m in model.modules() if isinstance(m, (SandwichLayer, WaveletFilter)) for p in m.parameters()}
     trained = [p for p in model.parameters() if p.requires_grad]
     decayed = [p for p in trained if p.dim() >= 2 and id(p) not in ours]
     rest = [p for p in trained if p.dim() < 2 or id(p) in ours]
@@ -101,9 +106,3 @@ def parameter_groups(model: nn.Module, lr: float, weight_decay: float) -> list[d
     if not trained:
         raise ValueError("`model` must have parameters that need gradients, got none")
     return [{"params": params, "lr": lr, "weight_decay": decay} for params, decay in groups if params]
-
-
-def _never_decayed(module: nn.Module) -> list[Tensor]:
-    if isinstance(module, SandwichLayer):
-        return [*module.parameters(recurse=False)]
-    return [*module.parameters()] if isinstance(module, WaveletFilter) else []

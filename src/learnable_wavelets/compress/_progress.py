@@ -16,9 +16,10 @@ def progress(total: int | None) -> Iterator[Advance]:
         yield lambda description: None
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import Progress
 
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task("", total=total)
-        yield lambda description: bar.update(task, advance=1, description=description)
+        yield lambda description: bar.update(task, advance=1, description=escape(description))

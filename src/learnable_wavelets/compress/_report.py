@@ -6,7 +6,7 @@ import dataclasses
 import importlib.util
 from typing import TYPE_CHECKING, Any
 
-from .._output import Table, screen
+from .._output import Table, console, screen
 from ._config import Compression
 
 if TYPE_CHECKING:
@@ -90,11 +90,9 @@ class Report:
         table = self._table()
         if importlib.util.find_spec("rich") is None:
             return _plain(table)
-        from rich.console import Console
-
-        console = Console(width=1000, color_system=None)
-        with console.capture() as text:
-            console.print(screen(table._replace(left=0)))
+        plain = console(width=1000, color_system=None)
+        with plain.capture() as text:
+            plain.print(screen(table._replace(left=0)))
         return "\n".join(line.rstrip() for line in text.get().strip("\n").splitlines())
 
 
