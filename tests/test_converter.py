@@ -5,14 +5,15 @@ import sys
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save_file, save_model
 from torch import nn
 
 import learnable_wavelets as lw
 from learnable_wavelets import cli
+from learnable_wavelets.converter import _folder
 from learnable_wavelets.converter._file import skeleton
 
-from .compress.models import Conv1D, Tied, perceptron
+from .compress.models import CONFIGS, Conv1D, Shared, Tied, perceptron
 
 SHORT = ("--wavelet", "db2", "--taps", "none", "--level", "none")
 
@@ -148,6 +149,107 @@ def test_a_part_is_merged(command, dense, tmp_path):
     assert torch.allclose(part(x), whole(x), atol=1e-5)
 
 
+@pytest.mark.parametrize("include", [".", "^0$"])
+def test_a_merge_keeps_the_dtypes_of_the_file(include, command, tmp_path):
+    model, out = perceptron().to(torch.bfloat16), tmp_path / "b.safetensors"
+    model[2].double(), model[4].float()
+    lw.compress_(model, CONFIGS["wavelet"], lambda module, name: name != "4")
+    lw.save(model, tmp_path / "a.safetensors")
+    code, _, error = command(tmp_path / "a.safetensors", "--merge", "--include", include, "--out", out)
+    assert code == 0, error
+    dtypes = {(name[0], value.dtype) for name, value in load_file(out).items()}
+    assert dtypes == {("0", torch.bfloat16), ("2", torch.float64), ("4", torch.float32)}
+
+
+class Backwards(nn.Module):
+    """One module in two places, whose first name is not the first of the alphabet."""
+
+    def __init__(self):
+        super().__init__()
+        self.later = nn.Linear(32, 32)
+        self.chain = nn.Sequential(self.later, nn.Linear(32, 32))
+
+    def forward(self, input):
+        return self.chain(self.later(input))
+
+
+@pytest.mark.parametrize("make", [Shared, Backwards])
+def test_a_module_in_two_places_is_merged_in_both(make, command, tmp_path):
+    model, path, x = make(), tmp_path / "a.safetensors", torch.randn(3, 32)
+    lw.compress_(model, CONFIGS["shared"])
+    lw.save(model, path)
+    code, out, error = command(path, "--merge", "--out", tmp_path / "merged.safetensors")
+    assert (code, out[:2]) == (0, "2 "), error
+    back = make()
+    back.load_state_dict(load_file(tmp_path / "merged.safetensors"))
+    assert torch.allclose(back(x), model(x), atol=1e-5)
+    assert command(path, "--merge", "--include", "1$", "--out", tmp_path / "part.safetensors")[0] == 0
+    part = lw.load(make(), tmp_path / "part.safetensors")
+    assert [type(module).__name__ for module in part.modules()][1] == "WaveletLinear"
+    assert torch.allclose(part(x), model(x), atol=1e-5)
+
+
+@pytest.mark.parametrize("make", [Shared, Backwards, Tied])
+@pytest.mark.parametrize("write", [save_model, lw.save])
+def test_a_file_with_shared_tensors(write, make, command, tmp_path):
+    model, path, out = make(), tmp_path / "a.safetensors", tmp_path / "out.safetensors"
+    write(model, path)
+    code, _, error = command(path, *SHORT, "--out", out)
+    assert code == 0, error
+    other = lw.load(make(), out)
+    kept = {name: value for name, value in model.state_dict().items() if name in other.state_dict()}
+    assert all(torch.equal(other.state_dict()[name], value) for name, value in kept.items())
+    assert any(isinstance(module, lw.WaveletLinear) for module in other.modules())
+    lw.save(other, path)
+    assert path.stat().st_size <= out.stat().st_size + 400  # nothing is there twice
+
+
+NAMES = ("a.weight.absmax", "type.bias", "training", "a.forward", "b..weight", ".weight", "weight", "half.inner", "")
+
+
+def test_tensors_of_any_name_are_carried_over(command, tmp_path):
+    state = {name: torch.randn(3) for name in NAMES} | {"a.weight": torch.zeros(9, 1, dtype=torch.uint8)}
+    layers = {f"{name}.weight": torch.randn(64, 64) for name in ("[b]", "half")}
+    path, out, back = (tmp_path / f"{name}.safetensors" for name in ("source", "out", "back"))
+    save_file({**state, **layers}, path)
+    code, text, error = command(path, *SHORT, "--out", out)
+    assert code == 0, error
+    assert " [b] " in text
+    code, _, error = command(out, "--merge", "--out", back)
+    assert code == 0, error
+    assert {*load_file(back)} == {*state, *layers}
+    for found in (load_file(out), load_file(back)):
+        assert all(torch.equal(found[name], value) for name, value in state.items())
+
+
+ATTENTIONS = {
+    "one matrix": lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(64, 4, 96, batch_first=True), 1),
+    "three matrices": lambda: nn.Sequential(nn.MultiheadAttention(64, 4, kdim=32), nn.Linear(64, 64)),
+}
+
+
+@pytest.mark.parametrize("name", ATTENTIONS)
+def test_attention_stays_as_in_the_library(name, command, tmp_path):
+    model, path, out = ATTENTIONS[name](), tmp_path / "source.safetensors", tmp_path / "out.safetensors"
+    save_file(model.state_dict(), path)
+    code, text, error = command(path, *SHORT, "--json", "--out", out)
+    assert code == 0, error
+    reasons = {entry["name"]: entry["reason"] for entry in json.loads(text)["layers"]}
+    assert reasons == {entry.name: entry.reason for entry in lw.plan(model, CONFIGS["wavelet"]).layers}
+    assert "MultiheadAttention reads its `weight`" in reasons.values()
+    lw.load(model, out)
+
+
+def test_the_target_has_the_name_that_was_given(command, dense, tmp_path):
+    """The cache of Hugging Face has links to files without a suffix."""
+    (tmp_path / "blobs").mkdir()
+    dense[1].rename(tmp_path / "blobs" / "abc")
+    dense[1].symlink_to("blobs/abc")
+    assert command(dense[1], *SHORT)[0] == 0
+    assert (tmp_path / "dense-compressed.safetensors").is_file()
+    assert [path.name for path in (tmp_path / "blobs").iterdir()] == ["abc"]
+
+
 BAD = {
     "No such file": ("none.safetensors",),
     "must be a safetensors file": ("text.safetensors",),
@@ -180,6 +282,22 @@ def test_a_compressed_file_is_not_compressed_again(command, dense, tmp_path):
     code, _, error = command(tmp_path / "a.safetensors", *SHORT)
     assert code == 2
     assert "got one with compressed layers: see --merge" in error
+
+
+def test_a_folder_keeps_its_subfolders(command, tmp_path, monkeypatch):
+    class Model(nn.Sequential):
+        def save_pretrained(self, out):
+            out.mkdir()
+
+    for name in ("1_Pooling", ".git"):
+        (tmp_path / "source" / name).mkdir(parents=True)
+        (tmp_path / "source" / name / "config.json").write_text("{}")
+    monkeypatch.setattr(_folder, "_kind_of", lambda source: (Model, False))
+    monkeypatch.setattr(_folder, "_load", lambda kind, source: kind(nn.Linear(64, 64)))
+    monkeypatch.setattr(_folder, "_write_card", lambda *words: None)
+    assert command(tmp_path / "source", *SHORT)[0] == 0
+    found = [str(path.relative_to(tmp_path / "source-compressed")) for path in tmp_path.glob("*-compressed/**/*")]
+    assert sorted(found) == ["1_Pooling", "1_Pooling/config.json"]
 
 
 def test_a_folder_without_transformers(command, tmp_path, monkeypatch):

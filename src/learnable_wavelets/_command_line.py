@@ -112,11 +112,16 @@ def parse_counts(name: str, text: str, least: int = 1) -> tuple[int, ...]:
     return tuple(dict.fromkeys(map(int, parts)))
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of a message, or the type of an error without one: torch's go over many."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
 def parse_device(text: str) -> torch.device:
     """Parse a device and use it once."""
     try:
         device = torch.device(text)
         torch.zeros((), device=device).item()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:  # unknown, not in this build, or not usable
-        raise ValueError(f"`device` must be usable here, got {text!r}: {str(error).splitlines()[0]}") from error
+    except Exception as error:  # of many types: unknown, not in this build, without its package, or not usable
+        raise ValueError(f"`device` must be usable here, got {text!r}: {first_line(error)}") from error
     return device

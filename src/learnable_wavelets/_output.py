@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from rich.console import Console
     from rich.table import Table as Screen
 
 _KINDS = {
@@ -38,22 +39,32 @@ def markdown(table: Table) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def console(**options: Any) -> Console:
+    """Return a console that shows texts as they are: names and paths may hold what rich takes for markup."""
+    from rich.console import Console
+
+    return Console(markup=False, emoji=False, **options)
+
+
 def screen(table: Table) -> Screen:
     """Format `table` for the terminal; the first columns are left out where they repeat the row above."""
     from rich import box
     from rich.table import Table as Screen
+    from rich.text import Text
 
-    title, note = table.title or None, table.note or None
+    title = Text(table.title, "table.title") if table.title else None
+    note = Text(table.note, "table.caption") if table.note else None
     result = Screen(title=title, caption=note, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     last = len(table.header) - 1
     for i, name in enumerate(table.header):
         right = i > table.left
-        heading = fill(name, 6, break_long_words=False)
+        heading = Text(fill(name, 6, break_long_words=False))
         result.add_column(heading, justify="right" if right else "left", no_wrap=right or 0 < i < last)
     before: Sequence[str] = ()
     for row in table.rows:
         group = row[: table.left]
-        result.add_row(*([""] * len(group) if group == before else group), *row[table.left :])
+        shown = [*([""] * len(group) if group == before else group), *row[table.left :]]
+        result.add_row(*map(Text, shown))
         before = group
     return result
 
@@ -87,19 +98,25 @@ def legend_below(figure: Figure, columns: int, **options: Any) -> None:
 def write_atomic(path: Path, content: str | bytes, partial: str | None = None) -> None:
     """Write `content` to `path`: readers see the old file or the new one, never a part of it.
 
-    `partial` is the suffix of the file that is written first; by default it differs between processes.
+    `partial` is the suffix of the file that is written first; by default it differs between processes. A symbolic link
+    is followed, and a file that is there keeps its permissions.
 
     Raises:
+        ValueError: what is at `path` is no regular file.
         OSError: with `path` in the message, also where the disk is full.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}{partial or f'.{os.getpid()}.part'}")
+    mode = stat.S_IMODE(check_regular(path).stat().st_mode) if path.exists() else None
+    target = Path(os.path.realpath(path))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_name(f"{target.name}{partial or f'.{os.getpid()}.part'}")
     try:
         with unfinished.open("wb") as file:
+            if mode is not None and mode != stat.S_IMODE(unfinished.stat().st_mode):  # some disks know one mode alone
+                unfinished.chmod(mode)
             file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(unfinished, path)
+        os.replace(unfinished, target)
     except BaseException as error:
         unfinished.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno is not None:

@@ -23,9 +23,12 @@ def main() -> None:
 
 
 def run(command: Callable[[], int]) -> int:
-    """Run `command`; turn errors of the user's input or machine into one line and exit status 2."""
+    """Run `command`; turn errors of the user's input or machine into one line and exit status 2, Ctrl-C into 130."""
     try:
         return command()
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
     except (ValueError, TypeError, OSError) as error:
         return _fail(str(error))
 

@@ -137,6 +137,25 @@ def test_interrupt(bench, tmp_path, capsys, monkeypatch):
     assert not list((tmp_path / "out").iterdir())
 
 
+@pytest.mark.parametrize("fits", [32, 8])
+def test_a_case_that_does_not_fit_the_memory(fits, bench, tmp_path, capsys, monkeypatch):
+    def run_case(names, case, *_):
+        if case.n > fits:
+            raise RuntimeError("can't allocate memory\nat some place")
+        return _layers.records(case, {name: [1.0] for name in (_layers.COPY, *names)})
+
+    monkeypatch.setattr(_layers, "run_case", run_case)
+    assert bench("--passes", "forward", "--layers", "haar") == 2
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1
+    assert "not measured: " in printed.err
+    assert "forward n = 48, batch 4: can't allocate memory" in printed.err
+    assert printed.err.endswith("; nothing was written\n") == (fits == 8)
+    results = tmp_path / "out" / "results.json"
+    found = {row["n"] for row in json.loads(results.read_text())["layers"]} if results.exists() else set()
+    assert found == ({16} if fits == 32 else set())
+
+
 @pytest.mark.parametrize("name", ["nn.Linear", "fastfood", "haar", "db6"])
 def test_training_step_gives_every_gradient(name):
     layer, x = _layers.make_layer(name, 64, CPU, torch.float64), torch.randn(3, 64, dtype=torch.float64)

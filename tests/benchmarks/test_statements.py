@@ -1,6 +1,7 @@
 """Ratios, crossovers, exponents and the verdict from invented numbers."""
 
 import pytest
+from rich.console import Console
 from tools.bench import memory, scaling
 
 from learnable_wavelets import _output
@@ -122,6 +123,14 @@ def test_digits(seconds, words):
 @pytest.mark.parametrize(("count", "words"), [(12, "12 B"), (1536, "1.5 KiB"), (3 * 2**20, "3.0 MiB")])
 def test_size(count, words):
     assert memory.size(count) == words
+
+
+def test_texts_are_no_markup():
+    table = _output.Table(("[a]", "[b]"), [("[/c]", ":heart:")], "[d]", "[e]")
+    for console in (_output.console(width=80), Console(width=80)):
+        with console.capture() as shown:
+            console.print(_output.screen(table))
+        assert shown.get().split() == ["[d]", "[a]", "[b]", "─" * 13, "[/c]", ":heart:", "[e]"]
 
 
 def test_markdown():

@@ -9,6 +9,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 import learnable_wavelets as lw
 
@@ -78,6 +79,35 @@ def test_models(name, path):
     lw.load(on_meta, path)
     same_function(model, on_meta, x)
     assert len([*on_meta.parameters()]) == len([*model.parameters()])
+
+
+class Untied(Tied):
+    """A head and an embedding with weights of their own."""
+
+    def __init__(self):
+        super().__init__()
+        self.head.weight = nn.Parameter(self.head.weight.detach().clone())
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_tied_weights_of_a_file_are_two_in_an_untied_model(device, path):
+    model = converted(Tied)
+    lw.save(model, path)
+    with torch.device(device):
+        other = Untied()
+    lw.load(other, path)
+    nn.init.zeros_(other.embed.weight)
+    assert torch.equal(other.head.weight, model.head.weight)
+
+
+def test_two_layers_of_a_file_are_not_one(path):
+    model = nn.Sequential(nn.Linear(64, 64), nn.Linear(64, 64))
+    lw.compress_(model, SMALL)
+    lw.save(model, path)
+    one = nn.Linear(64, 64)
+    for other in (nn.Sequential(one, one), nn.Sequential(one)):
+        with pytest.raises(ValueError, match=r"`model` must have a layer '1' of .*, got none"):
+            lw.load(other, path)
 
 
 def test_layers_by_hand(path):
@@ -198,9 +228,10 @@ def test_damaged_metadata_gives_one_line(message, path):
         lw.load(model, path)
     assert "\n" not in str(caught.value)
     assert repr(model) == repr(perceptron())
-    save_file(state, path, {"learnable_wavelets": "{half"})
-    with pytest.raises(ValueError, match="cannot be read: Expecting property name"):
-        lw.load(model, path)
+    for text, message in {"{half": "Expecting property name", "[" * 100_000: "maximum recursion depth"}.items():
+        save_file(state, path, {"learnable_wavelets": text})
+        with pytest.raises(ValueError, match=f"cannot be read: {message}"):
+            lw.load(model, path)
 
 
 def test_equal_starts_are_written_once(path):
@@ -274,6 +305,9 @@ UNFIT = {
         *perceptron()[:4], nn.Linear(48, 3)
     ),
     r"`model` must not be wrapped": lambda: nn.DataParallel(perceptron()),
+    r"`model` must have shapes, got the lazy '4.weight': run it once first": lambda: perceptron()[:4].append(
+        nn.LazyLinear(2)
+    ),
 }
 
 
@@ -281,12 +315,12 @@ UNFIT = {
 def test_a_model_that_does_not_fit_is_left_unchanged(message, path):
     lw.save(converted(), path)
     model = UNFIT[message]()
-    state, text = {k: v.clone() for k, v in model.state_dict().items()}, repr(model)
+    state, text = {k: v.clone() for k, v in model.state_dict().items() if not is_lazy(v)}, repr(model)
     with pytest.raises(ValueError, match=message) as caught:
         lw.load(model, path)
     assert "\n" not in str(caught.value)
     assert repr(model) == text
-    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+    assert all(torch.equal(model.state_dict()[name], value) for name, value in state.items())
 
 
 def test_files_that_are_refused(path, tmp_path):
@@ -327,6 +361,7 @@ class Extra(nn.Linear):
         (lambda: nn.Sequential(lw.WaveletLinear(8, 8, wavelet=OwnFilter())), "must have filters of this library"),
         (lambda: nn.Sequential(Extra(8, 8)), "must have tensors alone in its state, got '0._extra_state', a dict"),
         (lambda: perceptron().to("meta"), "must have values, got '0.weight' on the meta device"),
+        (lambda: nn.Sequential(nn.LazyLinear(8)), "must have shapes, got the lazy '0.weight': run it once first"),
         (lambda: lw.Fastfood(8, 8), "must hold compressed layers, got a Fastfood"),
         (lambda: nn.DataParallel(perceptron()), "must not be wrapped"),
     ],

@@ -123,6 +123,22 @@ def test_all_runs_every_experiment_into_its_own_folder(
     )
 
 
+def test_all_stops_with_the_experiment_that_is_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setattr(_command, "run_experiment", lambda experiment, values: seen.append(experiment.name) or 130)
+    assert command(monkeypatch, "reproduce", "all", "--out", tmp_path) == 130
+    assert seen == [EXPERIMENTS[0].name]
+
+
+def test_an_interrupt_outside_of_a_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(values: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_command, "run_all", interrupted)
+    assert command(monkeypatch, "reproduce", "all") == 130
+    assert capsys.readouterr().err == "\nStopped.\n"
+
+
 BAD = [
     (
         ["--layer", "sparse"],
@@ -137,6 +153,7 @@ BAD = [
     (["--data", "half"], "`data` must be one of auto, full, sample; got 'half'"),
     (["--device", "toaster"], "`device` must be usable here, got 'toaster'"),
     (["--device", "meta"], "`device` must be usable here, got 'meta'"),
+    (["--device", "privateuseone"], "`device` must be usable here, got 'privateuseone'"),
     (["--wavelet", "db99"], "db99"),
     (["--mode", "mirror"], "periodization"),
     (["--taps", "5"], "`taps`"),

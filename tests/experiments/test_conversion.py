@@ -10,9 +10,9 @@ from torch import nn
 import learnable_wavelets as lw
 from learnable_wavelets.compress import _project
 from learnable_wavelets.experiments import conversion
-from learnable_wavelets.experiments.conversion import _command, _methods
+from learnable_wavelets.experiments.conversion import _command, _methods, _run
 from learnable_wavelets.experiments.models import Perceptron
-from learnable_wavelets.experiments.tasks import Mnist
+from learnable_wavelets.experiments.tasks import Images, Mnist, as_vectors
 
 from .test_cli import command, records
 
@@ -64,6 +64,29 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     assert command(monkeypatch, *words) == 0
     assert {record["seconds"] for record in records(tmp_path)} == {1234.0}
     assert "after an epoch" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("quick")
+def test_damaged_files_are_named(
+    few: Mnist, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("reproduce", "conversion", "--layer", "svd", "--budgets", "100", "--out", tmp_path)
+    settings = conversion.Settings(out=tmp_path)
+    task = Images(few, as_vectors, _run.BATCH, 0, torch.device("cpu"))
+    record = tmp_path / "runs" / f"{conversion.run_name(task, settings, 'svd', 100, 0)}.json"
+    teacher = tmp_path / "teachers" / f"{task.data}-{_run.interval(task, settings)}-s0.pt"
+    for path, content, message in (
+        (record, "{}", "is not the record of a run: it has no experiment"),
+        (record, '{"run": ', "is not JSON"),
+        (teacher, "PK damaged", "cannot be read ("),
+    ):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content)
+        assert command(monkeypatch, *words) == 2
+        error = capsys.readouterr().err
+        assert f"{path} {message}" in error
+        assert error.count("\n") == 1
+        path.unlink()
 
 
 def test_plain_svd_is_the_best_of_its_rank() -> None:

@@ -1,6 +1,7 @@
 """Broken data, folders and disks: one line, exit status 2, nothing hangs."""
 
 import gzip
+import json
 import os
 import resource
 import socket
@@ -10,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from learnable_wavelets._output import write_atomic
 from learnable_wavelets.experiments.report import write_all
 from learnable_wavelets.experiments.tasks import DataError, _files, _mnist, load_mnist, load_text
 from learnable_wavelets.experiments.tasks._files import Content, read_gz
 
 from .test_cli import command
+from .test_results import run
 
 IMAGES = "train-images-idx3-ubyte.gz"
 RUN = ("reproduce", "mnist", "--layer", "wavelet", "--epochs", 1, "--checkpoint-seconds", 0, "--out")
@@ -196,11 +199,59 @@ def test_a_full_disk(
     assert command(monkeypatch, *words) == 0  # goes through when there is room again
 
 
+DAMAGE = {
+    "its history must have epoch, train_loss, seconds, got None": {"history": []},
+    "its history must have epoch, train_loss, seconds, got {'epoch': 1}": {"history": [{"epoch": 1}]},
+    "its history must have epoch, train_loss, seconds, got 3": {"history": [3]},
+    "its last is None": {"last": None},
+    "its parameters is many": {"parameters": "many"},
+}
+
+
+@pytest.mark.parametrize("message", DAMAGE)
+def test_damaged_records(message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    write_atomic(tmp_path / "runs" / "0.json", json.dumps(run(1.0, 0) | DAMAGE[message]))
+    assert command(monkeypatch, "table", tmp_path) == 2
+    assert f"0.json is not the record of a run: {message}" in one_line(capsys)
+
+
+def test_a_record_that_is_too_deep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    write_atomic(tmp_path / "runs" / "0.json", "[" * 100_000)
+    assert command(monkeypatch, "table", tmp_path) == 2
+    assert "0.json is not JSON: maximum recursion depth" in one_line(capsys)
+
+
+def test_metrics_that_are_not_known_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    for seed, last in enumerate(({"novel": 0.25}, {}, {"error": 2.0})):
+        record = run(1.0, seed, f"layer {seed}", last=last)
+        write_atomic(tmp_path / "runs" / f"{seed}.json", json.dumps(record))
+    assert command(monkeypatch, "table", tmp_path) == 0
+    assert "test novel" in (tmp_path / "table.md").read_text()
+
+
+def test_a_link_is_followed_and_permissions_stay(tmp_path: Path) -> None:
+    file, link = tmp_path / "folder" / "file", tmp_path / "link"
+    link.symlink_to(file)
+    for content, mode in (("new", 0o600), ("newer", 0o640)):
+        write_atomic(link, content)
+        assert (link.is_symlink(), file.read_text()) == (True, content)
+        assert file.stat().st_mode & 0o777 != mode
+        file.chmod(mode)
+        write_atomic(file, content)
+        assert file.stat().st_mode & 0o777 == mode
+    assert [path.name for path in file.parent.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(("kind", "make"), SPECIAL.items(), ids=SPECIAL)
+def test_special_files_are_not_replaced(kind: str, make, tmp_path: Path) -> None:
+    make(tmp_path / "x")
+    before = (tmp_path / "x").lstat()
+    with pytest.raises(ValueError, match=f"x must be a regular file, is {kind}"):
+        write_atomic(tmp_path / "x", "text")
+    assert (tmp_path / "x").lstat() == before
+
+
 def test_a_full_disk_for_table_and_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
-    import json
-
-    from .test_results import run, write_atomic
-
     write_atomic(tmp_path / "runs" / "0.json", json.dumps(run(1.0, 0)))
     for limit, name in ((10, "table.md"), (5000, "mnist-curves.png")):
         with file_size(limit):

@@ -11,7 +11,7 @@ import torch
 
 import learnable_wavelets as lw
 
-from .._command_line import at_least, one_of, option, parse_counts, parse_device, parse_names, parse_options
+from .._command_line import at_least, first_line, one_of, option, parse_counts, parse_device, parse_names, parse_options
 from .._output import Table
 from . import _device, _layers
 from ._layers import Record
@@ -109,4 +109,4 @@ def _as_value_error(what: str) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        raise ValueError(f"{what}: {str(error).splitlines()[0]}") from error
+        raise ValueError(f"{what}: {first_line(error)}") from error

@@ -7,18 +7,19 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import torch
-from rich.console import Console
 from rich.progress import Progress
 
 import learnable_wavelets as lw
 
-from .._command_line import add_options
-from .._output import screen
+from .. import _output
+from .._command_line import add_options, first_line
 from . import _device, _files, _layers, _plot, _tables
 from ._plan import Part, Plan, parse_plan
 
 if TYPE_CHECKING:
     import argparse
+
+    from rich.console import Console
 
 HELP = "Measure if replacing nn.Linear pays on this machine, at these sizes."
 LAYERS = Part(
@@ -41,8 +42,12 @@ def add_command(commands: "argparse._SubParsersAction[Any]") -> None:
 
 
 def run(values: Mapping[str, Any], parts: Sequence[Part]) -> int:
-    """Measure the parts, write the files, answer and show the tables; return the exit status."""
-    console = Console()
+    """Measure the parts, write the files, answer and show the tables; return the exit status.
+
+    Raises:
+        ValueError: an option is wrong, or a case does not run here; the others are measured, written and shown first.
+    """
+    console = _output.console()
     if "threads" in values:
         torch.set_num_threads(values["threads"])
     torch.manual_seed(0)
@@ -52,16 +57,21 @@ def run(values: Mapping[str, Any], parts: Sequence[Part]) -> int:
     console.print(_files.about(results), soft_wrap=True)
     try:
         with plan.on_backend():
-            _measure(console, plan, results, parts)
+            failures = _measure(console, plan, results, parts)
     except KeyboardInterrupt:
         console.print("\nStopped. Nothing was written.")
         return 130
+    failed = f"not measured: {'; '.join(failures)}"
+    if failures and not all(results[part.name] for part in parts):
+        raise ValueError(f"{failed}; nothing was written")
     written = _files.write(plan.out, results, parts)
     for line in _files.answer(results):
         console.print(line, soft_wrap=True)
     for table in _files.tables(results, parts):
-        console.print(screen(table))
+        console.print(_output.screen(table))
     console.print(f"Written: {', '.join(map(str, written))}", soft_wrap=True)
+    if failures:
+        raise ValueError(failed)
     return 0
 
 
@@ -92,11 +102,17 @@ def start(plan: Plan, parts: Sequence[Part]) -> _files.Results:
     }
 
 
-def _measure(console: Console, plan: Plan, results: _files.Results, parts: Sequence[Part]) -> None:
+def _measure(console: "Console", plan: Plan, results: _files.Results, parts: Sequence[Part]) -> list[str]:
+    """Add the records to the results; return which cases did not run, and why, as one that does not fit the memory."""
+    failures = []
     clock = _device.clock_for(plan.device)
     work = [(part, case) for part in parts for case in part.cases(plan)]
     with Progress(console=console, transient=True) as progress:
         bar = progress.add_task("", total=len(work))
         for part, case in work:
-            results[part.name] += part.run(case, plan, clock)
+            try:
+                results[part.name] += part.run(case, plan, clock)
+            except (RuntimeError, MemoryError) as error:
+                failures.append(f"{part.label(case)}: {first_line(error)}")
             progress.update(bar, advance=1, description=part.label(case))
+    return failures

@@ -14,6 +14,7 @@ from ._container import read_tensors, write_tensors
 from ._dense import Dense, find_dense
 from ._describe import Values, describe_filter, describe_layer, make_described, make_filters
 from ._fast_path import switch_fast_paths
+from ._files import load_state
 from ._fit import check_dense
 from ._plan import check_model
 from ._pointwise import Pointwise
@@ -29,7 +30,7 @@ def save_adapter(model: nn.Module, path: str | os.PathLike[str]) -> None:
         path: the file.
 
     Raises:
-        ValueError: the model has no adapter.
+        ValueError: the model has no adapter, or one inside another.
         TypeError: `model` is not an `nn.Module`.
         ImportError: safetensors is not installed.
 
@@ -46,6 +47,9 @@ def save_adapter(model: nn.Module, path: str | os.PathLike[str]) -> None:
     adapters = _adapters(model)
     if not adapters:
         raise ValueError("`model` must have adapters of `adapt_`, got none")
+    for name, adapter in adapters.items():
+        if sum(isinstance(part, Adapter) for part in adapter.modules()) > 1:
+            raise ValueError(f"`model` must have one adapter for a layer, got another inside that of {name!r}")
     write_tensors(Path(path), _KEY, _state(adapters), _describe(adapters))
 
 
@@ -53,8 +57,8 @@ def load_adapter(model: nn.Module, path: str | os.PathLike[str]) -> tuple[str, .
     """Load what `save_adapter` wrote, in place: add the adapters, or fill those that the model has.
 
     Args:
-        model: the model as it was before `adapt_`, or with the same adapters. In the first case it is frozen as by
-            `adapt_`.
+        model: the model as it was before `adapt_`, or with the same adapters; on the meta device too. In the first case
+            it is frozen as by `adapt_`.
         path: the file.
 
     Returns:
@@ -91,7 +95,7 @@ def load_adapter(model: nn.Module, path: str | os.PathLike[str]) -> tuple[str, .
     for dense, update in made:
         put_adapter(dense, update)
     for name, update in updates.items():  # after an adapter was made, which sets its update to zero
-        update.load_state_dict(_part(state, name))
+        load_state(update, _part(state, name))
     switch_fast_paths(model)
     return tuple(updates)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.parameter import is_lazy
 
 from .._output import check_regular, write_atomic
 from ._describe import Values
@@ -64,7 +65,7 @@ def _parse(path: Path, text: str, names: set[str]) -> Values:
         if version > _VERSION:
             raise ValueError(f"made by a newer version of learnable-wavelets (format {version})")
         return check_values(values, names)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from None
 
 
@@ -73,6 +74,8 @@ def _check_entry(name: str, value: Any) -> None:
         raise ValueError(f"`model` must have tensors alone in its state, got {name!r}, a {type(value).__name__}")
     if hasattr(value, "device_mesh") or value.layout != torch.strided:
         raise ValueError(f"`model` must have dense tensors in its state, got {name!r}: gather it first")
+    if is_lazy(value):
+        raise ValueError(f"`model` must have shapes, got the lazy {name!r}: run it once first")
     if value.is_meta:
         raise ValueError(f"`model` must have values, got {name!r} on the meta device")
 

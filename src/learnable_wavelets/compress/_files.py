@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from ._container import read_tensors, write_tensors
 from ._convert import put
-from ._dense import CONVERTED
-from ._describe import describe_model
+from ._dense import CONVERTED, Dense
+from ._describe import Values, describe_model
 from ._fast_path import switch_fast_paths
 from ._fit import check_state, replacements
 from ._hub import check_hub, tell_hub
@@ -27,10 +28,11 @@ def save(model: nn.Module, path: str | os.PathLike[str]) -> None:
 
     Args:
         model: any module, converted by `compress_` or built with layers of this library.
-        path: the file.
+        path: the file. A symbolic link is followed, and a file that is there keeps its permissions.
 
     Raises:
-        ValueError: a layer, a filter or an entry of the state that no file can hold; a wrapped or compiled model.
+        ValueError: a layer, a filter or an entry of the state that no file can hold; a wrapped or compiled model; a
+            path of something else than a file.
         TypeError: `model` is not an `nn.Module`.
         ImportError: safetensors is not installed.
 
@@ -80,28 +82,65 @@ def load(model: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
     state, values = read_tensors(Path(path), KEY)
     if values is None:
         raise ValueError(f"{path} must be a file of `lw.save`, got one without its configuration")
-    new = replacements(model, values)
-    state |= _twins(model, state)
-    check_state(model, new, state)
-    for dense, layer in new:
-        put(dense.places, layer)
-    own = model.state_dict(keep_vars=True)
-    meta = any(value.is_meta for value in own.values())
-    if meta:
-        state = {name: value.to(own[name].dtype) for name, value in state.items()}
-    model.load_state_dict(state, assign=meta)
-    if meta:
-        _tie(model, own)
+    lazy = next((name for name, value in model.state_dict(keep_vars=True).items() if is_lazy(value)), None)
+    if lazy is not None:
+        raise ValueError(f"`model` must have shapes, got the lazy {lazy!r}: run it once first")
+    fill(model, state, {**values, "layers": _by_first_name(model, values["layers"])})
     switch_fast_paths(model)
     tell_hub(model)
     return model
 
 
-def _twins(model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors that a file lacks but has under another name of the model's: those of tied weights."""
+def fill(model: nn.Module, state: dict[str, Tensor], values: Values, cast: bool = True) -> None:
+    """Replace the layers that `values` names, and load the state; all checks come first."""
+    new = replacements(model, values)
+    state = state | _twins(model, new, state)
+    check_state(model, new, state)
+    for dense, layer in new:
+        put(dense.places, layer)
+    load_state(model, state, cast)
+
+
+def load_state(module: nn.Module, state: dict[str, Tensor], cast: bool = True) -> None:
+    """Copy a state into a module; on the meta device it takes the place of the tensors there, cast to their dtypes."""
+    own = module.state_dict(keep_vars=True)
+    meta = any(value.is_meta for value in own.values())
+    if meta:
+        state = _apart(state, own, cast)
+    module.load_state_dict(state, assign=meta)
+    if meta:
+        _tie(module, own)
+
+
+def _by_first_name(model: nn.Module, layers: Values) -> Values:
+    """Return the layers by their names in the model: a file may have one in several places under another of these."""
+    first: dict[nn.Module, str] = {}
+    known = {name: first.setdefault(module, name) for name, module in model.named_modules(remove_duplicate=False)}
+    named = {known.get(name, name): layer for name, layer in layers.items()}
+    return named if len(named) == len(layers) else layers
+
+
+def _twins(model: nn.Module, new: list[tuple[Dense, nn.Module]], state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors that a file lacks but has by another name: of tied weights, of modules in several places."""
+    gone = {dense.module: layer for dense, layer in new}
     own = model.state_dict(keep_vars=True)
+    for path, module in model.named_modules(remove_duplicate=False):
+        if module in gone:
+            for key in module.state_dict():
+                own.pop(f"{path}.{key}", None)
+            own |= {f"{path}.{key}": value for key, value in gone[module].state_dict(keep_vars=True).items()}
     there = {id(value): state[name] for name, value in own.items() if name in state}
     return {name: there[id(v)] for name, v in own.items() if name not in state and id(v) in there}
+
+
+def _apart(state: dict[str, Tensor], own: dict[str, Tensor], cast: bool) -> dict[str, Tensor]:
+    """Return the state with a copy of each tensor that a file has once, but the model in two tensors."""
+    first: dict[int, int] = {}
+    found = {}
+    for name, value in state.items():
+        again = first.setdefault(id(value), id(own[name])) != id(own[name])
+        found[name] = value.to(own[name].dtype if cast else value.dtype, copy=again)
+    return found
 
 
 def _tie(model: nn.Module, before: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import _output
 from ..compress import Compression, Report
 from . import _file, _folder
 
@@ -65,15 +66,13 @@ def _parser_of(kind: str) -> Callable[[str], Any]:
 
 def run(values: Mapping[str, Any]) -> int:
     """Convert or merge, show the report, write the result; return the exit status."""
-    from rich.console import Console
-
     source: Path = values["source"]
     job = Job(_config(values), _chooser(values), values.get("plan", False), values.get("merge", False))
     convert = _folder.convert if source.is_dir() else _file.convert
     out = values.get("out") or _default_target(source, "-merged" if job.merge else "-compressed")
-    if not job.plan and out.exists():
+    if not job.plan and os.path.lexists(out):
         raise ValueError(f"--out must name what does not exist yet, got {out}")
-    console = Console()
+    console = _output.console()
     if job.plan:
         _show(console, convert(source, None, job), values)
         return 0
@@ -87,7 +86,7 @@ def run(values: Mapping[str, Any]) -> int:
             partial.unlink()
     _show(console, result, values)
     if not values.get("json"):
-        console.print(f"Written: {out}. {_next(source.is_dir(), out, job)}", soft_wrap=True, markup=False)
+        console.print(f"Written: {out}. {_next(source.is_dir(), out, job)}", soft_wrap=True)
     return 0
 
 
@@ -113,7 +112,7 @@ def _pattern(name: str, values: Mapping[str, Any]) -> re.Pattern[str] | None:
 
 
 def _default_target(source: Path, ending: str) -> Path:
-    source = source.resolve()
+    source = Path(os.path.abspath(source))  # `.` has a name too, and a symbolic link its own
     return source.with_name(f"{source.name}{ending}" if source.is_dir() else f"{source.stem}{ending}{source.suffix}")
 
 
@@ -122,9 +121,9 @@ def _show(console: Any, result: Report | tuple[str, ...], values: Mapping[str, A
         found = result.to_dict() if isinstance(result, Report) else {"merged": [*result]}
         print(json.dumps(found, indent=1))
     elif isinstance(result, Report):
-        console.print(result if console.is_terminal else str(result), soft_wrap=True, markup=False)
+        console.print(result if console.is_terminal else str(result), soft_wrap=True)
     else:
-        console.print(f"{len(result)} layers merged: {', '.join(result)}", soft_wrap=True, markup=False)
+        console.print(f"{len(result)} layers merged: {', '.join(result)}", soft_wrap=True)
 
 
 def _next(folder: bool, out: Path, job: Job) -> str:

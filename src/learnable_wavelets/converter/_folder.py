@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,9 +33,13 @@ def convert(source: Path, out: Path | None, job: Job) -> Report | tuple[str, ...
         result = compress_(model, job.config, job.chosen)
     model.save_pretrained(out)
     for path in sorted(source.iterdir()):
-        if path.is_file() and path.name not in _WRITTEN and not path.name.endswith(_WEIGHTS):
+        if path.name in _WRITTEN or path.name.endswith(_WEIGHTS):
+            continue
+        if path.is_file():
             shutil.copy2(path, out)
-    _write_card(source, out, model, source.resolve().name, job.merge)
+        elif path.is_dir() and not path.name.startswith("."):  # as `1_Pooling`, but not `.git`
+            shutil.copytree(path, out / path.name, ignore=shutil.ignore_patterns("*.part"), dirs_exist_ok=True)
+    _write_card(source, out, model, Path(os.path.abspath(source)).name, job.merge)
     return result
 
 
@@ -53,7 +58,7 @@ def _kind_of(source: Path) -> tuple[Any, bool]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         names = values.get("architectures")
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path} must be a configuration of transformers: {error}") from None
     kind: Any = getattr(transformers, str(names[0]), None) if isinstance(names, list) and names else None
     known = isinstance(kind, type) and issubclass(kind, transformers.PreTrainedModel)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from rich.console import Console
 from rich.progress import Progress
 
+from .. import _output
 from .._command_line import add_options, parse_device, parse_names
 from . import conversion, report
 from .engine import Callbacks, Ranks, Record, execute, local_device, process_group, stored_rate, tuned
@@ -19,6 +19,8 @@ from .spec import EVERY, Case, Experiment, Options, Run, Task, cases, parse
 
 if TYPE_CHECKING:
     import argparse
+
+    from rich.console import Console
 
 OUT = Path("results")
 SHARED = tuple(name for name in EXPERIMENTS[0].layers if all(name in other.layers for other in EXPERIMENTS))
@@ -54,12 +56,13 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
 
 
 def run_all(values: Mapping[str, Any]) -> int:
-    """Run one experiment after the other, each into its own folder."""
+    """Run one experiment after the other, each into its own folder, until one is interrupted."""
     values = dict(values)
     if "layer" in values:
         values["layer"] = list(parse_names("layer", values["layer"], SHARED))
     out = values.pop("out", OUT)
-    return max(run_experiment(experiment, {**values, "out": out / experiment.name}) for experiment in EXPERIMENTS)
+    each = (run_experiment(experiment, {**values, "out": out / experiment.name}) for experiment in EXPERIMENTS)
+    return next(filter(None, each), 0)
 
 
 def run_experiment(experiment: Experiment, values: Mapping[str, Any]) -> int:
@@ -80,7 +83,7 @@ def run_experiment(experiment: Experiment, values: Mapping[str, Any]) -> int:
         planned = [stored_rate(case, options.out) for case in planned]
     options.out.mkdir(parents=True, exist_ok=True)
     with process_group(device) as ranks:
-        console = Console(quiet=not ranks.writes)
+        console = _output.console(quiet=not ranks.writes)
         _announce(console, planned)
         try:
             records = list(_run_cases(console, planned, ranks))
@@ -103,7 +106,7 @@ def _check_tuning(options: Options, task: Task) -> None:
         raise ValueError("--tune chooses on held-out images, got --validation 0")
 
 
-def _announce(console: Console, planned: list[Case]) -> None:
+def _announce(console: "Console", planned: list[Case]) -> None:
     recipe = planned[0].recipe()
     console.print(planned[0].task.source, soft_wrap=True)
     rates = sorted({case.recipe().learning_rate for case in planned})
@@ -114,7 +117,7 @@ def _announce(console: Console, planned: list[Case]) -> None:
     console.print(f"Epochs: {recipe.epochs} of {recipe.interval} steps; {how}", soft_wrap=True)
 
 
-def _run_cases(console: Console, planned: list[Case], ranks: Ranks) -> Iterator[Record]:
+def _run_cases(console: "Console", planned: list[Case], ranks: Ranks) -> Iterator[Record]:
     options = planned[0].options
     with Progress(console=console, disable=not console.is_terminal) as progress:
         for case in planned:

@@ -60,7 +60,7 @@ def run(values: Mapping[str, Any]) -> int:
         torch.set_num_threads(chosen.threads)
     planned = _plan(values, chosen)
     chosen.out.mkdir(parents=True, exist_ok=True)
-    console = Console()
+    console = _output.console()
     console.print(planned[0].task.source, soft_wrap=True)
     try:
         records = _train(console, planned, chosen)

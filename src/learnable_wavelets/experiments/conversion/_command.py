@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
-from rich.console import Console
 
+from ... import _output
 from ..._command_line import add_options, parse_options
 from .. import report
 from ..engine import Record
@@ -34,7 +34,7 @@ def run_conversion(values: Mapping[str, Any]) -> int:
     for ratio in settings.budgets:
         split(ratio, False)  # a budget that is too small must fail now
     task = Images(load_mnist(settings.data), lambda images: images.flatten(1), BATCH, 0, torch.device("cpu"))
-    console = Console()
+    console = _output.console()
     console.print(task.source, soft_wrap=True)
     records = []
     for seed in settings.seeds:
@@ -42,7 +42,7 @@ def run_conversion(values: Mapping[str, Any]) -> int:
             for method in settings.layer:
                 records.append(run(task, settings, method, ratio, seed))
                 console.print(_line(records[-1]), soft_wrap=True)
-    rows = report.write_all(settings.out)
+    rows = [row for row in report.write_all(settings.out) if row["experiment"] == "conversion"]
     report.error_over_parameters(settings.out / "conversion-zero-shot.png", rows, "zero_shot")
     for screen in report.screen_tables(report.summarise(records)):
         console.print(screen)

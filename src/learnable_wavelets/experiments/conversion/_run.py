@@ -12,9 +12,9 @@ from torch import nn
 
 import learnable_wavelets as lw
 
-from ..._command_line import at_least, flag, one_of, option, parse_counts, parse_names, parse_seeds
+from ..._command_line import at_least, first_line, flag, one_of, option, parse_counts, parse_names, parse_seeds
 from ..._output import check_regular, write_atomic
-from ..engine import Record, Trainer, evaluate
+from ..engine import Record, Trainer, evaluate, read_record
 from ..models import Perceptron
 from ..spec import Recipe, count
 from ..tasks import Images
@@ -68,8 +68,7 @@ def run(task: Images, settings: Settings, method: str, ratio: int, seed: int) ->
     """Convert, test, train for an epoch and test again; a finished run is only read."""
     path = settings.out / "runs" / f"{run_name(task, settings, method, ratio, seed)}.json"
     if path.exists() and not settings.overwrite:
-        found: Record = json.loads(check_regular(path).read_text(encoding="utf-8"))
-        return found
+        return read_record(path, ("budget", "fit_error"))
     convert, low_rank = METHODS[method]
     parts = split(ratio, low_rank)
     network = teacher(task, settings, seed)
@@ -106,7 +105,11 @@ def teacher(task: Images, settings: Settings, seed: int) -> Any:
     network = Perceptron([nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, WIDTH)], WIDTH, 10)
     path = settings.out / "teachers" / f"{task.data}-{interval(task, settings)}-s{seed}.pt"
     if path.exists():
-        network.load_state_dict(torch.load(check_regular(path), weights_only=True))
+        check_regular(path)
+        try:
+            network.load_state_dict(torch.load(path, weights_only=True))
+        except Exception as error:  # torch raises errors of many types
+            raise ValueError(f"{path} cannot be read ({first_line(error)}): delete it to train anew") from error
         return network
     recipe = Recipe(TEACHER_EPOCHS, interval(task, settings), BATCH, "adamw", RATE, "one-cycle", weight_decay=0.01)
     train(network, task, recipe, seed)

@@ -6,14 +6,22 @@ A folder may be shared by several processes: each run has files of its own, and 
 import json
 import math
 import os
+from collections.abc import Collection
 from errno import ENOSPC
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from ..._output import check_regular, read_text
 
 Record = dict[str, Any]
 GROUP = ("experiment", "layer", "settings", "protocol", "data", "epochs", "interval", "parameters")
+_FIELDS: dict[str, Any] = {
+    "experiment": str, "layer": str, "settings": str, "protocol": str, "data": str, "epochs": int, "interval": int,
+    "parameters": int, "seed": int, "last": dict, "chosen": (dict, NoneType), "history": list,
+    "wavelet_loss": (int, float, NoneType),
+}  # fmt: skip
+_EPOCH = ("epoch", "train_loss", "seconds")
 
 
 class JsonLines:
@@ -58,8 +66,8 @@ def read_runs(folder: Path) -> list[Record]:
     return runs
 
 
-def read_record(path: Path) -> Record:
-    """Read one run.
+def read_record(path: Path, more: Collection[str] = ()) -> Record:
+    """Read one run, which must have `more` keys than those of every run.
 
     Raises:
         ValueError: the file is not JSON, or not the record of a run.
@@ -67,13 +75,19 @@ def read_record(path: Path) -> Record:
     text = read_text(path)
     try:
         record = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not JSON: {error}") from error
-    keys = (*GROUP, "seed", "last", "chosen", "history", "wavelet_loss")
-    missing = [key for key in keys if not isinstance(record, dict) or key not in record]
+    what = f"{path} is not the record of a run"
+    missing = [key for key in (*_FIELDS, *more) if not isinstance(record, dict) or key not in record]
     if missing:
-        raise ValueError(f"{path} is not the record of a run: it has no {', '.join(missing)}")
-    return dict(record)
+        raise ValueError(f"{what}: it has no {', '.join(missing)}")
+    for key, kind in _FIELDS.items():
+        if not isinstance(record[key], kind):
+            raise ValueError(f"{what}: its {key} is {str(record[key])[:40]}")
+    for epoch in record["history"] or [None]:
+        if not isinstance(epoch, dict) or not all(key in epoch for key in _EPOCH):
+            raise ValueError(f"{what}: its history must have {', '.join(_EPOCH)}, got {str(epoch)[:40]}")
+    return {"run": path.stem, **record}
 
 
 def check_identity(path: Path, found: Record, wanted: Record) -> None:

@@ -9,9 +9,9 @@ import torch
 
 import learnable_wavelets as lw
 
-from ..._output import legend_below, pyplot, save_figure, write_atomic
+from ..._output import console, legend_below, pyplot, save_figure, write_atomic
 from ..engine import Record, read_runs
-from ._summary import METRICS, markdown, screen_tables, summarise
+from ._summary import markdown, metric_of, screen_tables, summarise
 
 _MARKERS = "osD^vPX*<>p"  # one more than the colours, so that 110 lines differ
 _ALONG = ("product of ", "rank ", "rate ")  # parts of the settings that vary along a line
@@ -19,10 +19,8 @@ _ALONG = ("product of ", "rank ", "rate ")  # parts of the settings that vary al
 
 def table(folder: Path) -> int:
     """Make table.md, results.json and the pictures anew from all finished runs in FOLDER, and show the table."""
-    from rich.console import Console
-
     for screen in screen_tables(write_all(folder)):
-        Console().print(screen)
+        console().print(screen)
     return 0
 
 
@@ -81,7 +79,7 @@ def learning_curves(path: Path, runs: Sequence[Record]) -> None:
             epochs = [record["epoch"] for record in run["history"]]
             # a value that is not finite leaves a gap, and so does a zero, which a logarithm cannot show
             ax.plot(epochs, [value or nan for value in values], label=label if run is group[0] else None, **style)
-    name = f"validation {METRICS[metric].title}" if held_out and metric else "training loss"
+    name = f"validation {metric_of(metric).title}" if held_out and metric else "training loss"
     ax.set(xlabel="epoch", ylabel=name, yscale="log")
     ax.locator_params(axis="x", integer=True)
     legend_below(figure, 2, fontsize="x-small", frameon=False)
@@ -93,7 +91,7 @@ def error_over_parameters(path: Path, rows: Sequence[Record], metric: str | None
     figure, ax = pyplot().subplots(layout="constrained")
     metric = metric or next(iter(rows[0]["last"]), None)
     for number, (label, line) in enumerate(_by_layer(rows).items()):
-        points = [row for row in line if metric and row["last"][metric]["mean"] is not None]
+        points = [row for row in line if row["last"].get(metric, {}).get("mean") is not None]
         if points:
             ax.errorbar(
                 [row["parameters"] for row in points],
@@ -103,7 +101,7 @@ def error_over_parameters(path: Path, rows: Sequence[Record], metric: str | None
                 linewidth=1,
                 label=label,
             )
-    ax.set(xlabel="parameters", ylabel=f"test {METRICS[metric].title}" if metric else "", xscale="log")
+    ax.set(xlabel="parameters", ylabel=f"test {metric_of(metric).title}" if metric else "", xscale="log")
     if metric != "accuracy":
         ax.set_yscale("log")
     legend_below(figure, 2, fontsize="x-small", frameon=False)

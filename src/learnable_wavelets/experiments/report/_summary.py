@@ -31,6 +31,11 @@ NOTE = (
 )
 
 
+def metric_of(name: str) -> Metric:
+    """Return title and format of a metric; one of another version goes by its own name."""
+    return METRICS.get(name, Metric(name, ".4g"))
+
+
 def summarise(runs: Iterable[Record]) -> list[Record]:
     """Make one row for each configuration: mean and sample standard deviation of each metric over its seeds."""
     groups: dict[tuple[Any, ...], list[Record]] = {}
@@ -103,7 +108,7 @@ def cells(row: Record) -> dict[str, str]:
     title = f"{row['layer']} ({row['settings']})" if row["settings"] else row["layer"]
     first = next(iter(row["last"]), None)
     shown = {name: spread for name, spread in row["last"].items() if name == first or name != "cross_entropy"}
-    metrics = {METRICS[name].title: show(spread, METRICS[name].format) for name, spread in shown.items()}
+    metrics = {metric_of(name).title: show(spread, metric_of(name).format) for name, spread in shown.items()}
     chosen = row["chosen"].get(first)
     return {
         "layer": title,
@@ -113,7 +118,7 @@ def cells(row: Record) -> dict[str, str]:
         "seeds": str(len(row["seeds"])),
         "parameters": f"{row['parameters']:,}",
         **{f"test {name}": value for name, value in metrics.items()},
-        "at chosen epoch": show(chosen, METRICS[first].format) if chosen and first else "",
+        "at chosen epoch": show(chosen, metric_of(first).format) if chosen and first else "",
         "wavelet loss": show({**row["wavelet_loss"], "std": None}, ".1e"),
         "seconds": show({**row["seconds"], "std": None}, ".0f"),
     }
@@ -125,8 +130,9 @@ def _by_experiment(rows: Sequence[Record]) -> dict[str, list[dict[str, str]]]:
 
 
 def _table(rows: list[dict[str, str]], title: str, left_out: Sequence[str] = ()) -> _output.Table:
-    titles = [key for key in rows[0] if key not in left_out and any(row[key] for row in rows)]
-    return _output.Table(titles, [[row[key] for key in titles] for row in rows], title)
+    titles = [key for key in dict.fromkeys(key for row in rows for key in row) if key not in left_out]
+    titles = [key for key in titles if any(row.get(key) for row in rows)]
+    return _output.Table(titles, [[row.get(key, "") for key in titles] for row in rows], title)
 
 
 def markdown(rows: Sequence[Record]) -> str:
