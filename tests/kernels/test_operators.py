@@ -1,12 +1,14 @@
 """The operators as torch sees them: schemas, fakes, autograd, export, memory."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from torch.library import opcheck
 
 from learnable_wavelets import Fastfood, FilterBank, WaveletLinear
-from learnable_wavelets.functional import fwht, wavedec
-from learnable_wavelets.kernels import use_backend
+from learnable_wavelets.functional import dwt2, fwht, idwt, idwt2, iswt, swt, wavedec
+from learnable_wavelets.kernels import available_backends, use_backend
 
 from .cases import LAYOUTS, flat, sandwich_case
 
@@ -81,3 +83,36 @@ def test_only_the_input_is_kept_for_backward(kind):
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
         layer(x)
     assert kept == {x.untyped_storage().data_ptr(): x.numel() * 4}
+
+
+LINEAR = {
+    "fwht": fwht,
+    "wavedec": lambda x: wavedec(x, "bior2.2", level=1)[1],
+    "idwt": lambda x: idwt(x, 2 * x, "bior2.2"),
+    "dwt2": lambda x: dwt2(x, "bior2.2")[0],
+    "idwt2": lambda x: idwt2((x, (x, 2 * x, None)), "bior2.2"),
+    "swt": lambda x: swt(x, "bior2.2", 1)[0][0],
+    "iswt": lambda x: iswt([(x, 2 * x)], "bior2.2"),
+    "wavelet": WaveletLinear(16, 20, dtype=torch.float64).requires_grad_(False),
+    "fastfood": Fastfood(16, 20, bias=False, dtype=torch.float64).requires_grad_(False),
+}
+
+
+@pytest.mark.parametrize("backend", [None, *available_backends()])
+@pytest.mark.parametrize("name", LINEAR)
+def test_nothing_is_kept_for_the_gradient_of_the_data_alone(name, backend, uninitialised_is_nan):
+    """As `nn.Linear` with fixed weights: the data may be changed in place before the backward pass."""
+    function, x = LINEAR[name], torch.randn(8, 16, dtype=torch.float64, requires_grad=True)
+    expected = torch.autograd.functional.jacobian(lambda x: torch.tanh(function(x)).sum(), x.detach())
+    kept = []
+    for _ in range(3):  # the first call of a layer goes another way
+        with use_backend(backend) if backend else nullcontext():
+            data = x * 1
+            with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.data_ptr()) or t, lambda t: t):
+                y = function(data)
+            assert data.data_ptr() not in kept
+            data.mul_(0)
+            (found,) = torch.autograd.grad(torch.tanh(y).sum(), x, create_graph=True)
+            assert torch.allclose(found, expected)
+            found.sum().backward()  # a second derivative, of tanh alone
+        assert x.grad.isfinite().all()

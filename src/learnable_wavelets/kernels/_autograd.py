@@ -28,6 +28,8 @@ class Operator(NamedTuple):
     """Arguments that have a gradient."""
     reference_backward: Function
     """Gradients in plain torch, `(grad, *inputs, needs)`."""
+    data: int = 1
+    """Number of tensors, the first ones, in which it is linear; the others are filters and diagonals."""
 
 
 def is_plain_eager(tensors: Sequence[Tensor | None]) -> bool:
@@ -46,6 +48,23 @@ def is_plain_eager(tensors: Sequence[Tensor | None]) -> bool:
     )
 
 
+class Described(NamedTuple):
+    """Data that are not kept: every operator is linear in them, so that their gradient does not depend on them."""
+
+    shape: torch.Size
+    dtype: torch.dtype
+    device: torch.device
+
+    def stand_in(self) -> Tensor:
+        """Return a tensor for the kernels, which read data in any case."""
+        return torch.empty(self.shape, dtype=self.dtype, device=self.device)
+
+
+def describe(data: Sequence[Tensor], others: Sequence[bool]) -> tuple[Described, ...]:
+    """Describe data that need not be kept, or nothing where one of the other arguments needs a gradient."""
+    return () if any(others) else tuple([Described(x.shape, x.dtype, x.device) for x in data])
+
+
 def save(ctx: Any, tensors: Sequence[Tensor | None], constants: Sequence[Any]) -> None:
     """Keep the inputs, and nothing else, for the backward pass; graph viewers take no `None` among saved tensors."""
     ctx.absent = [place for place, tensor in enumerate(tensors) if tensor is None]
@@ -58,6 +77,8 @@ def differentiate(operator: Operator, ctx: Any, grad: Tensor, backward: Function
     tensors = list(ctx.saved_tensors)
     for place in ctx.absent:
         tensors.insert(place, None)
+    described: tuple[Described, ...] = getattr(ctx, "described", ())
+    tensors[: len(described)] = [each.stand_in() for each in described]
     inputs = (*tensors, *ctx.constants)
     needs = [ctx.needs_input_grad[place] for place in operator.places]
     if torch.is_grad_enabled() or is_batched(grad):  # create_graph=True: to be differentiated once more
@@ -117,7 +138,9 @@ def eager_path(operator: Operator, kernel_backward: Function, backward: Function
         @staticmethod
         def forward(ctx: Any, *inputs: Any) -> Any:
             *tensors, constants, backend, compute = inputs
-            save(ctx, tensors, constants)
+            ctx.described = describe(tensors[: operator.data], ctx.needs_input_grad[operator.data :])
+            left_out = len(ctx.described)
+            save(ctx, (*(None,) * left_out, *tensors[left_out:]), constants)
             ctx.rule = partial(kernel_backward, backend)
             return compute()
 

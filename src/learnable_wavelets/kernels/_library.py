@@ -126,9 +126,9 @@ def call_operator(name: str, *arguments: Any) -> Tensor:
     return result
 
 
-def _differentiable(name: str, tensors: int, places: Sequence[int]) -> Callable[..., Any]:
+def _differentiable(name: str, tensors: int, places: Sequence[int], data: int = 1) -> Callable[..., Any]:
     """Register the derivative of an operator, and return its eager path."""
-    operator = Operator(name, tensors, tuple(places), getattr(flat, f"reference_{name}_backward"))
+    operator = Operator(name, tensors, tuple(places), getattr(flat, f"reference_{name}_backward"), data)
     backward = OPERATORS[f"{name}_backward"]
     register(operator, backward, LIBRARY)
     return eager_path(operator, getattr(flat, f"{name}_backward"), backward)
@@ -140,9 +140,9 @@ EAGER = {
     "wavedec": _differentiable("wavedec", 3, range(3)),
     "waverec": _differentiable("waverec", 3, range(3)),
     "dwt2": _differentiable("dwt2", 5, range(5)),
-    "idwt2": _differentiable("idwt2", 8, range(8)),
+    "idwt2": _differentiable("idwt2", 8, range(8), data=4),
     "swt": _differentiable("swt", 3, range(3)),
-    "iswt": _differentiable("iswt", 4, range(4)),
+    "iswt": _differentiable("iswt", 4, range(4), data=2),
     "sandwich": _differentiable("sandwich", 1 + len(TENSORS), [p for p in range(1 + len(TENSORS)) if p != 1 + INDEX]),
     **{
         name: register_recurrent(cell, OPERATORS[f"{name}_backward"], LIBRARY) for name, cell in recurrent.CELLS.items()

@@ -8,17 +8,18 @@ import torch
 from torch import Tensor
 
 from . import _planes
-from ._autograd import is_batched, is_plain_eager
+from ._autograd import describe, is_batched, is_plain_eager
 from ._library import OPERATORS
 
 
 class Dwt2(torch.autograd.Function):
-    """`(x, lo0, hi0, lo1, hi1, modes, backend)` to the four bands; what is kept is the input."""
+    """`(x, lo0, hi0, lo1, hi1, modes, backend)` to the four bands; kept is at most the input."""
 
     @staticmethod
     def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, ...]:
         *tensors, modes, backend = inputs
-        ctx.save_for_backward(*tensors)
+        ctx.described = describe(tensors[:1], ctx.needs_input_grad[1:])
+        ctx.save_for_backward(*tensors[len(ctx.described) :])
         ctx.modes, ctx.backend = modes, backend
         ctx.set_materialize_grads(False)
         return _planes.dwt2_apart(backend, *tensors, *modes)
@@ -26,10 +27,11 @@ class Dwt2(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> Any:
         needs = ctx.needs_input_grad[:5]
-        rest: Any = (*ctx.saved_tensors, *ctx.modes, needs)
         given = next((g for g in grads if g is not None), None)
         if given is None:
             return (None,) * 7
+        x = [each.stand_in() for each in ctx.described]
+        rest: Any = (*x, *ctx.saved_tensors, *ctx.modes, needs)
         full = [torch.zeros_like(given) if g is None else g for g in grads]
         if torch.is_grad_enabled() or any(map(is_batched, full)):  # to be differentiated once more
             found = _planes.reference_dwt2_backward(torch.stack(full), *rest)

@@ -17,7 +17,7 @@ from torch.autograd import forward_ad
 from torch.nn.modules import module as _module
 
 from . import _flat, cpu
-from ._autograd import is_batched, is_plain_eager
+from ._autograd import describe, is_batched, is_plain_eager
 from ._backend import BACKENDS, FORCED
 from ._library import OPERATORS
 from ._sandwich import INDEX, Sandwich
@@ -77,17 +77,21 @@ class _Sandwich(torch.autograd.Function):
     """Give a computed output its derivative."""
 
     @staticmethod
-    def forward(ctx: Any, call: tuple[Tensor, tuple[Any, Any]], *tensors: Tensor | None) -> Tensor:
+    def forward(ctx: Any, call: tuple[Tensor, tuple[Any, Any]], x: Tensor, *operands: Tensor | None) -> Tensor:
         y, (ctx.plan, ctx.record) = call
+        tensors = (x, *operands)
         tensors = (*tensors[:_INDEX], ctx.record[0], *tensors[_INDEX:])  # as the long way: a checkpoint compares
         if tensors[_BIAS + 1] is None or tensors[-1] is None:  # graph viewers take no `None` among saved tensors
             tensors = tuple([t for t in tensors if t is not None])
-        ctx.save_for_backward(*tensors)
+        ctx.described = describe((x,), ctx.needs_input_grad[2:])
+        ctx.save_for_backward(*tensors[len(ctx.described) :])
         return y
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
         needs, saved = ctx.needs_input_grad, ctx.saved_tensors
+        if ctx.described:
+            saved = (ctx.described[0].stand_in(), *saved)
         saved = saved[:_INDEX] + saved[_INDEX + 1 :]
         if not torch.compiler.is_compiling() and not torch.is_grad_enabled():
             found = _cpu.run_backward(ctx.plan, needs, grad, saved)
