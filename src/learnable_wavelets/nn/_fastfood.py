@@ -88,7 +88,8 @@ class Fastfood(SandwichLayer):
             dropout=check_dropout(dropout), seed=seed, lr_multiplier=lr_multiplier, trainable=adaptive,
             device=device, dtype=check_dtype(dtype),
         )  # fmt: skip
-        self.adaptive, self._is_first_row = adaptive, out_features == 1
+        self.adaptive = adaptive
+        self._signs_on_mid = out_features == 1  # the first row of H is constant: with G = 1 it sees one input alone
         if not adaptive:
             self._default_start = "gaussian"
         self._reset_diagonals()

@@ -57,7 +57,7 @@ class SandwichLayer(ConfiguredModule, ABC):
     bias: Tensor | None
 
     _CONFIGURATION: tuple[str, ...] = ("seed", "lr_multiplier")
-    _is_first_row = False  # of the Hadamard matrix alone: constant, so that P and ones leave it as it is
+    _signs_on_mid = False  # the start draws random signs for `diag_mid` in place of `diag_out`
     _PLAIN_FILTER: type | None = None  # its parameters are the filters
 
     def __init__(
@@ -136,7 +136,7 @@ class SandwichLayer(ConfiguredModule, ABC):
             diag_mid.normal_()
             diag_out.copy_(_row_lengths(diag_mid, layout))
         elif start == "signs":
-            random_signs_(diag_mid if self._is_first_row else diag_out)
+            random_signs_(diag_mid if self._signs_on_mid else diag_out)
         summed = layout.contributions() * (layout.blocks if layout.sum_blocks else 1)
         diag_out.mul_((math.prod(self._gains()) * summed).rsqrt().to(diag_out))
         for parameter, values in ((self.diag_in, diag_in), (self.diag_mid, diag_mid), (self.diag_out, diag_out)):
