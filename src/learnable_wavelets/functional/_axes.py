@@ -72,15 +72,18 @@ def read_axes(data: Tensor, axes: Axes, name: str, count: int | None, repeats: b
 
 def read_shape(shape: Any, plan: Plan, argument: str = "shape") -> tuple[int, ...] | None:
     """Return the lengths of the transformed axes that an inverse transform is to return, or `None`."""
-    if shape is None:
-        return None
+    return None if shape is None else read_sizes(shape, [step.axis for step in plan], argument)
+
+
+def read_sizes(shape: Any, axes: Sequence[int], argument: str = "shape") -> tuple[int, ...]:
+    """Return the lengths of `axes`, equal where an axis is repeated."""
     try:
         sizes = tuple(check_size(f"{argument}[{i}]", n) for i, n in enumerate(shape))
     except TypeError:
         raise TypeError(f"`{argument}` must be the lengths of the transformed axes, got {shown(shape)}") from None
-    by_axis = {step.axis: n for step, n in zip(plan, sizes, strict=False)}
-    if len(sizes) != len(plan) or any(by_axis[step.axis] != n for step, n in zip(plan, sizes, strict=True)):
-        raise ValueError(f"`{argument}` must have one length for each of {len(plan)} axes, got {shown(sizes)}")
+    by_axis = dict(zip(axes, sizes, strict=False))
+    if len(sizes) != len(axes) or any(by_axis[axis] != n for axis, n in zip(axes, sizes, strict=True)):
+        raise ValueError(f"`{argument}` must have one length for each of {len(axes)} axes, got {shown(sizes)}")
     return sizes
 
 

@@ -47,7 +47,7 @@ class WaveletMonitor(Callback):  # type: ignore[misc]
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Log each term of each bank as `wavelet_loss/NAME/TERM`."""
-        if trainer.loggers and trainer._logger_connector.should_update_logs:  # the question of Lightning's own monitors
+        if trainer.loggers and trainer._logger_connector.should_update_logs:  # as Lightning's own monitors ask
             terms = wavelet_losses(pl_module)
             values = {
                 f"wavelet_loss/{n}/{term}": v.detach() for n, losses in terms.items() for term, v in losses.items()

@@ -48,8 +48,8 @@ def is_plain_eager(tensors: Sequence[Tensor | None]) -> bool:
     )
 
 
-class Described(NamedTuple):
-    """Data that are not kept: every operator is linear in them, so that their gradient does not depend on them."""
+class Unsaved(NamedTuple):
+    """Data that are not saved: every operator is linear in them, so that their gradient does not depend on them."""
 
     shape: torch.Size
     dtype: torch.dtype
@@ -60,9 +60,9 @@ class Described(NamedTuple):
         return torch.empty(self.shape, dtype=self.dtype, device=self.device)
 
 
-def describe(data: Sequence[Tensor], others: Sequence[bool]) -> tuple[Described, ...]:
-    """Describe data that need not be kept, or nothing where one of the other arguments needs a gradient."""
-    return () if any(others) else tuple([Described(x.shape, x.dtype, x.device) for x in data])
+def leave_out(data: Sequence[Tensor], others: Sequence[bool]) -> tuple[Unsaved, ...]:
+    """Leave all data out of what is saved, or none where another argument needs a gradient."""
+    return () if any(others) else tuple([Unsaved(x.shape, x.dtype, x.device) for x in data])
 
 
 def save(ctx: Any, tensors: Sequence[Tensor | None], constants: Sequence[Any]) -> None:
@@ -77,8 +77,8 @@ def differentiate(operator: Operator, ctx: Any, grad: Tensor, backward: Function
     tensors = list(ctx.saved_tensors)
     for place in ctx.absent:
         tensors.insert(place, None)
-    described: tuple[Described, ...] = getattr(ctx, "described", ())
-    tensors[: len(described)] = [each.stand_in() for each in described]
+    unsaved: tuple[Unsaved, ...] = getattr(ctx, "unsaved", ())
+    tensors[: len(unsaved)] = [each.stand_in() for each in unsaved]
     inputs = (*tensors, *ctx.constants)
     needs = [ctx.needs_input_grad[place] for place in operator.places]
     if torch.is_grad_enabled() or is_batched(grad):  # create_graph=True: to be differentiated once more
@@ -138,9 +138,9 @@ def eager_path(operator: Operator, kernel_backward: Function, backward: Function
         @staticmethod
         def forward(ctx: Any, *inputs: Any) -> Any:
             *tensors, constants, backend, compute = inputs
-            ctx.described = describe(tensors[: operator.data], ctx.needs_input_grad[operator.data :])
-            left_out = len(ctx.described)
-            save(ctx, (*(None,) * left_out, *tensors[left_out:]), constants)
+            ctx.unsaved = leave_out(tensors[: operator.data], ctx.needs_input_grad[operator.data :])
+            count = len(ctx.unsaved)
+            save(ctx, (*(None,) * count, *tensors[count:]), constants)
             ctx.rule = partial(kernel_backward, backend)
             return compute()
 

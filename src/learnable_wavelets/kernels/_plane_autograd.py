@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from . import _planes
-from ._autograd import describe, is_batched, is_plain_eager
+from ._autograd import is_batched, is_plain_eager, leave_out
 from ._library import OPERATORS
 
 
@@ -18,8 +18,8 @@ class Dwt2(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, ...]:
         *tensors, modes, backend = inputs
-        ctx.described = describe(tensors[:1], ctx.needs_input_grad[1:])
-        ctx.save_for_backward(*tensors[len(ctx.described) :])
+        ctx.unsaved = leave_out(tensors[:1], ctx.needs_input_grad[1:])
+        ctx.save_for_backward(*tensors[len(ctx.unsaved) :])
         ctx.modes, ctx.backend = modes, backend
         ctx.set_materialize_grads(False)
         return _planes.dwt2_apart(backend, *tensors, *modes)
@@ -30,7 +30,7 @@ class Dwt2(torch.autograd.Function):
         given = next((g for g in grads if g is not None), None)
         if given is None:
             return (None,) * 7
-        x = [each.stand_in() for each in ctx.described]
+        x = [each.stand_in() for each in ctx.unsaved]
         rest: Any = (*x, *ctx.saved_tensors, *ctx.modes, needs)
         full = [torch.zeros_like(given) if g is None else g for g in grads]
         if torch.is_grad_enabled() or any(map(is_batched, full)):  # to be differentiated once more

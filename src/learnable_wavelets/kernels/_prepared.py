@@ -17,7 +17,7 @@ from torch.autograd import forward_ad
 from torch.nn.modules import module as _module
 
 from . import _flat, cpu
-from ._autograd import describe, is_batched, is_plain_eager
+from ._autograd import is_batched, is_plain_eager, leave_out
 from ._backend import BACKENDS, FORCED
 from ._library import OPERATORS
 from ._sandwich import INDEX, Sandwich
@@ -83,15 +83,15 @@ class _Sandwich(torch.autograd.Function):
         tensors = (*tensors[:_INDEX], ctx.record[0], *tensors[_INDEX:])  # as the long way: a checkpoint compares
         if tensors[_BIAS + 1] is None or tensors[-1] is None:  # graph viewers take no `None` among saved tensors
             tensors = tuple([t for t in tensors if t is not None])
-        ctx.described = describe((x,), ctx.needs_input_grad[2:])
-        ctx.save_for_backward(*tensors[len(ctx.described) :])
+        ctx.unsaved = leave_out((x,), ctx.needs_input_grad[2:])
+        ctx.save_for_backward(*tensors[len(ctx.unsaved) :])
         return y
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Any:
         needs, saved = ctx.needs_input_grad, ctx.saved_tensors
-        if ctx.described:
-            saved = (ctx.described[0].stand_in(), *saved)
+        if ctx.unsaved:
+            saved = (ctx.unsaved[0].stand_in(), *saved)
         saved = saved[:_INDEX] + saved[_INDEX + 1 :]
         if not torch.compiler.is_compiling() and not torch.is_grad_enabled():
             found = _cpu.run_backward(ctx.plan, needs, grad, saved)

@@ -10,9 +10,10 @@ from torch import Tensor, is_tensor, nn
 from torch.utils._pytree import _register_namedtuple
 
 from .. import functional
-from .._checks import check_flag, check_int, check_mode, check_signal, check_size, shown
+from .._checks import check_flag, check_int, check_mode, check_signal, shown
 from ..filters import LearnableWaveletFilter, WaveletFilter
 from ..filters._base import read_start, real_tensors
+from ..functional._axes import read_sizes
 from ..functional._bank import FilterBank, WaveletLike
 from ..kernels._precision import compute_dtype
 
@@ -258,13 +259,7 @@ def read_coefficients(coeffs: Any, shape: Any) -> tuple[Sequence[Any], Sequence[
 
 def read_length(shape: Any) -> int | None:
     """Return the one length of a `shape`, or `None`."""
-    if shape is None:
-        return None
-    if not isinstance(shape, Sequence):
-        raise TypeError(f"`shape` must be the lengths of the transformed axes, got {shown(shape)}")
-    if len(shape) != 1:
-        raise ValueError(f"`shape` must have one length for each of 1 axes, got {shown(tuple(shape))}")
-    return check_size("shape[0]", shape[0])
+    return None if shape is None else read_sizes(shape, (-1,))[0]
 
 
 def first_tensor(coeffs: Sequence[Any]) -> Tensor:
