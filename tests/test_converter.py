@@ -289,7 +289,7 @@ def test_a_folder_keeps_its_subfolders(command, tmp_path, monkeypatch):
         def save_pretrained(self, out):
             out.mkdir()
 
-    for name in ("1_Pooling", ".git"):
+    for name in ("1_Pooling", ".git", "checkpoint-500"):
         (tmp_path / "source" / name).mkdir(parents=True)
         (tmp_path / "source" / name / "config.json").write_text("{}")
     monkeypatch.setattr(_folder, "_kind_of", lambda source: (Model, False))

@@ -37,7 +37,7 @@ def convert(source: Path, out: Path | None, job: Job) -> Report | tuple[str, ...
             continue
         if path.is_file():
             shutil.copy2(path, out)
-        elif path.is_dir() and not path.name.startswith("."):  # as `1_Pooling`, but not `.git`
+        elif path.is_dir() and not path.name.startswith((".", "checkpoint-")):  # as `1_Pooling`, but not `.git`
             shutil.copytree(path, out / path.name, ignore=shutil.ignore_patterns("*.part"), dirs_exist_ok=True)
     _write_card(source, out, model, Path(os.path.abspath(source)).name, job.merge)
     return result
