@@ -2,6 +2,7 @@
 
 import gc
 import os
+from collections.abc import Iterator
 
 if "PYTEST_XDIST_WORKER_COUNT" in os.environ:  # before torch is imported: the processes of `-n` share the cores
     share = max(1, (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
@@ -53,3 +54,10 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(autouse=True)
 def seed() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def uninitialised_is_nan() -> Iterator[None]:
+    torch.use_deterministic_algorithms(True)  # torch.empty then fills with NaN
+    yield
+    torch.use_deterministic_algorithms(False)

@@ -47,13 +47,6 @@ def small_chip(monkeypatch):
 
 
 @pytest.fixture
-def uninitialised_is_nan():
-    torch.use_deterministic_algorithms(True)  # torch.empty then fills with NaN
-    yield
-    torch.use_deterministic_algorithms(False)
-
-
-@pytest.fixture
 def two_threads():
     before = torch.get_num_threads()
     torch.set_num_threads(2)

@@ -1,24 +1,22 @@
-"""The one call of C that a plain eager call of a layer is: when it is taken, and that nothing in it grows stale."""
+"""The one call of C that a plain eager call of a layer is: when it is taken, and what it computes."""
 
-import copy
-import pickle
-import sys
-import threading
 from contextlib import nullcontext
 
 import pytest
 import torch
 from torch import nn
 from torch.autograd import forward_ad
-from torch.func import functional_call, vmap
-from torch.nn.utils import parametrize, prune
+from torch.func import vmap
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import learnable_wavelets as lw
 from learnable_wavelets.kernels import _prepared
 from learnable_wavelets.nn import _layer
 
+from .prepared import below_crossover, check, close, scrambled
+
 pytestmark = pytest.mark.skipif(not _prepared.AVAILABLE, reason="no kernels, or a torch without DLPack's C protocol")
+
 
 LAYERS = {
     "wavelet": lw.WaveletLinear,
@@ -26,28 +24,6 @@ LAYERS = {
     "lattice": lambda *a, **k: lw.WaveletLinear(*a, **k, wavelet=lw.OrthogonalWaveletFilter("db3", dtype=k["dtype"])),
     "zero": lambda *a, **k: lw.WaveletLinear(*a, **k, mode="zero"),
 }
-
-
-def scrambled(layer):
-    with torch.no_grad():
-        for parameter in layer.parameters():
-            parameter.add_(torch.randn_like(parameter) / 16)
-    return layer
-
-
-def below_crossover():
-    """A layer and inputs for which the product with the matrix is faster."""
-    layer = scrambled(lw.WaveletLinear(32, 32, wavelet=lw.LearnableWaveletFilter("haar", taps=64), level=1))
-    x = torch.randn(64, 32)
-    with torch.no_grad():
-        layer(x), layer(x)
-    assert kept(layer)
-    return layer, x
-
-
-def kept(layer):
-    state = layer._prepared.state
-    return 0 if state is None else _prepared._cpu.kept(state[0])
 
 
 @pytest.fixture
@@ -94,13 +70,6 @@ def test_equals_the_long_way(kind, bias, sizes, dtype, short, uninitialised_is_n
             assert torch.equal(a, b)
         with torch.no_grad():
             assert torch.allclose(layer(data), expected[0], atol=1e-5 if dtype == torch.float32 else 1e-12)
-
-
-@pytest.fixture
-def uninitialised_is_nan():
-    torch.use_deterministic_algorithms(True)  # torch.empty then fills with NaN
-    yield
-    torch.use_deterministic_algorithms(False)
 
 
 def test_only_what_needs_a_gradient_gets_one(short):
@@ -239,122 +208,6 @@ def test_parameters_that_are_stored_otherwise():
         layer(x)
 
 
-def close(a, b):
-    return a.shape == b.shape and bool((a - b).detach().norm() <= 1e-5 * b.detach().norm())
-
-
-def check(layer, x):
-    """Compare with plain torch, in inference and in grad mode."""
-    with torch.no_grad():
-        with lw.kernels.use_backend("reference"):
-            expected = layer(x)
-        assert close(layer(x), expected)
-        assert close(layer(x), expected)
-    assert close(layer(x), expected)
-    return expected
-
-
-# --- nothing stale
-
-
-def step(layer, x):
-    optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
-    layer(x).square().mean().backward()
-    optimizer.step()
-
-
-def by_thread(layer, x):
-    thread = threading.Thread(target=lambda: layer.diag_in.data.neg_())
-    thread.start()
-    thread.join()
-
-
-def hook(layer, x):
-    layer.filter.register_forward_hook(lambda module, args, bank: type(bank)(*[2 * f for f in bank]))
-
-
-def parametrization(layer, x):
-    parametrize.register_parametrization(layer, "diag_out", Doubled())
-
-
-def filter_parametrization(layer, x):
-    parametrize.register_parametrization(layer.filter, "dec_hi", Doubled())
-
-
-def instance_forward(layer, x):
-    bank = layer.filter.forward()
-    layer.filter.forward = lambda: type(bank)(*[2 * f for f in bank])
-
-
-class Doubled(nn.Module):
-    def forward(self, value):
-        return 2 * value
-
-
-def scaled_state(layer, x):
-    layer.load_state_dict({name: 3 * value for name, value in layer.state_dict().items()})
-
-
-CHANGES = {
-    "data.mul_": lambda layer, x: layer.diag_in.data.mul_(2),
-    "data of another tensor": lambda layer, x: setattr(layer.diag_mid, "data", torch.randn(1, 32)),
-    "in place": lambda layer, x: layer.diag_out.mul_(-1),
-    "one bit": lambda layer, x: layer.diag_out.view(torch.int32)[0].bitwise_xor_(1 << 22),
-    "numpy": lambda layer, x: layer.diag_in.detach().numpy().__imul__(0.5),
-    "another parameter": lambda layer, x: setattr(layer, "diag_in", nn.Parameter(torch.randn(32))),
-    "filter": lambda layer, x: layer.filter.rec_hi.add_(0.1),
-    "another filter": lambda layer, x: setattr(layer, "filter", lw.LearnableWaveletFilter("db4")),
-    "longer filter": lambda layer, x: setattr(layer, "filter", scrambled(lw.LearnableWaveletFilter("db8", taps=80))),
-    "bias": lambda layer, x: layer.bias.add_(1),
-    "no bias": lambda layer, x: setattr(layer, "bias", None),
-    "level": lambda layer, x: setattr(layer, "level", 2),
-    "optimizer": lambda layer, x: torch.enable_grad()(step)(layer, x),
-    "state": scaled_state,
-    "thread": by_thread,
-    "hook": hook,
-    "parametrization": parametrization,
-    "filter's parametrization": filter_parametrization,
-    "forward of the instance": instance_forward,
-    "prune": lambda layer, x: prune.l1_unstructured(layer, "diag_out", 0.5),
-}
-
-
-@pytest.mark.parametrize("name", CHANGES)
-def test_the_matrix_is_never_stale(name):
-    layer, x = below_crossover()
-    with torch.no_grad():
-        before = layer(x)
-        CHANGES[name](layer, x)
-        after = layer(x)
-    assert close(after, check(layer, x))
-    assert not close(after, before)
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("options", [{}, {"bias": False}, {"mode": "zero"}, {"seed": None}])
-@pytest.mark.parametrize("sizes", [(32, 32), (24, 50), (50, 24), (8, 20)])
-def test_the_matrix_is_that_of_the_layer(sizes, options, dtype, uninitialised_is_nan):
-    filter = lw.LearnableWaveletFilter("haar", taps=64, dtype=dtype)
-    layer = scrambled(lw.WaveletLinear(*sizes, wavelet=filter, level=1, dtype=dtype, **options))
-    x = torch.randn(4, 30, sizes[0], dtype=dtype)
-    for data in (x, x[1], x.transpose(0, 1), x[:, :1].expand(4, 100, sizes[0])):
-        layer(x)
-        check(layer, data)
-        with torch.no_grad():
-            layer(data)
-        assert kept(layer)
-
-
-def test_a_global_hook_sees_the_filter():
-    layer, x = below_crossover()
-    seen = []
-    handle = nn.modules.module.register_module_forward_hook(lambda module, *_: seen.append(type(module)))
-    with torch.no_grad():
-        layer(x)
-    handle.remove()
-    assert seen == [lw.LearnableWaveletFilter, lw.WaveletLinear]
-
-
 def test_a_hook_on_the_filter_is_called_once_a_call(short):
     layer, x = below_crossover()
     seen = []
@@ -371,91 +224,6 @@ def test_a_forward_of_the_users_own_is_called_once_a_call():
         with torch.no_grad():
             layer(torch.randn(1, 64)), layer(torch.randn(1, 64))
         assert len(seen) == 2
-
-
-@pytest.mark.parametrize("layer", [lw.WaveletLinear(4096, 1), lw.WaveletLinear(4096, 3), lw.Fastfood(8192, 2)])
-def test_no_matrix_that_takes_long_to_make(layer):
-    x = torch.randn(1, layer.in_features)
-    with torch.no_grad():
-        layer(x), layer(x)
-    assert layer._prepared.state is not None
-    assert not kept(layer)
-
-
-def test_dropout_and_functional_call():
-    layer, x = below_crossover()
-    other = {name: torch.randn_like(value) for name, value in layer.named_parameters()}
-    twin = copy.deepcopy(layer)
-    twin.load_state_dict(other)
-    with torch.no_grad():
-        assert close(functional_call(layer, other, (x,)), twin(x))
-        layer.dropout = 0.5
-        assert not torch.equal(layer(x), layer(x))
-        layer.eval()
-        assert torch.equal(layer(x), layer(x))
-
-
-def test_equal_calls_are_equal_bit_by_bit():
-    layer, x = below_crossover()
-    fresh, other = copy.deepcopy(layer), copy.deepcopy(layer)
-    other(x)
-    with torch.no_grad():
-        found = [*(layer(x) for _ in range(3)), fresh(x), fresh(x), other(x), layer.double().float()(x)]
-    assert all(torch.equal(y, found[0]) for y in found)
-
-
-def test_the_matrix_is_no_part_of_state_copies_or_pickles():
-    layer, x = below_crossover()
-    assert kept(layer) == 4 * (32 * 32 + 3 * 32 + 4 * 64)
-    for twin in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
-        assert not kept(twin)
-        with torch.no_grad():
-            twin.diag_in.neg_()
-        check(twin, x)
-        check(layer, x)
-    size = len(pickle.dumps(layer))
-    layer(x)
-    assert not kept(layer)  # training goes on
-    assert len(pickle.dumps(layer)) == size
-    assert set(layer.state_dict()) == {name for name, _ in layer.named_parameters()}
-
-
-def test_conversions():
-    layer, x = below_crossover()
-    check(layer.double(), x.double())
-    check(layer.float(), x)
-    layer.bfloat16()
-    with torch.no_grad():
-        assert layer(x.bfloat16()).dtype == torch.bfloat16
-    layer.float().to("meta")
-    assert layer(x.to("meta")).is_meta
-    layer.to_empty(device="cpu")
-    layer.filter.reset_parameters()
-    layer.reset_parameters()
-    check(layer, x)
-
-
-def test_inference_mode_and_training_after_it():
-    layer, x = below_crossover()
-    with torch.inference_mode():
-        y = layer(x)
-        assert kept(layer)
-        scrambled(layer)
-        layer(x)
-    assert y.is_inference()
-    with torch.no_grad():
-        assert not layer(x).is_inference()
-    layer(x).sum().backward()
-    check(layer, x)
-
-
-def test_compiled_after_eager():
-    layer, x = below_crossover()
-    compiled = torch.compile(layer, backend="eager", fullgraph=True)
-    with torch.no_grad():
-        assert close(compiled(x), layer(x))
-        layer.diag_in.mul_(2)
-        assert close(compiled(x), layer(x))
 
 
 class Tripled(lw.WaveletLinear):
@@ -485,42 +253,6 @@ def test_a_torch_without_the_protocol(monkeypatch, short):
     layer(x)
     check(layer, x)
     assert short == []
-
-
-def test_eight_threads_at_once():
-    """Two train, which frees the kept matrix, while six make it again and multiply by it."""
-    layer, x = below_crossover()
-    start, wrong, failed = threading.Barrier(8), [], []
-    with torch.no_grad():
-        expected = layer(x)
-
-    def run(work):
-        start.wait()
-        try:
-            for _ in range(300):
-                work()
-        except Exception as error:
-            failed.append(error)
-
-    @torch.no_grad()
-    def infer():
-        y = layer(x)
-        if not close(y, expected):
-            wrong.append(y)
-
-    works = [infer] * 6 + [lambda: layer(x)] * 2
-    threads = [threading.Thread(target=run, args=(work,)) for work in works]
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(interval)
-    assert not wrong
-    assert not failed
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
